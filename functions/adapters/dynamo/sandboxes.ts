@@ -1,0 +1,201 @@
+import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb';
+import { GetCommand, UpdateCommand, type UpdateCommandInput } from '@aws-sdk/lib-dynamodb';
+import { sandbox as sandboxSchema } from '../../contracts/sandbox.ts';
+import type { SandboxStore } from '../../core/sandbox/ports.ts';
+import { createOnly, transact } from './changes.ts';
+import { documents } from './client.ts';
+
+/**
+ * Beside the sandboxes' rows, one item a pool holds three sets: `starting`, `idle` and `admitted`. A set's size in a condition bounds
+ * it exactly under any number of writers, and adding or removing a member twice is once.
+ */
+export function dynamoSandboxes(table: string): SandboxStore {
+  const poolKey = (pool: string) => ({ sandbox_id: `pool#${pool}` });
+
+  const leavePool = async (sandboxId: string, pool: string): Promise<void> => {
+    await documents.send(
+      new UpdateCommand({
+        TableName: table,
+        Key: poolKey(pool),
+        UpdateExpression: 'DELETE #starting :member, #idle :member',
+        ExpressionAttributeNames: { '#starting': 'starting', '#idle': 'idle' },
+        ExpressionAttributeValues: { ':member': new Set([sandboxId]) },
+      }),
+    );
+  };
+
+  return {
+    async get(sandboxId) {
+      const { Item } = await documents.send(
+        new GetCommand({ TableName: table, Key: { sandbox_id: sandboxId }, ConsistentRead: true }),
+      );
+      return Item ? sandboxSchema.parse(Item) : null;
+    },
+
+    async pool(pool) {
+      const { Item } = await documents.send(new GetCommand({ TableName: table, Key: poolKey(pool), ConsistentRead: true }));
+      return { starting: members(Item?.starting), idle: members(Item?.idle), admitted: members(Item?.admitted) };
+    },
+
+    async addStarting(sandbox, size) {
+      for (let tries = 0; tries < 5; tries += 1) {
+        const { Item } = await documents.send(
+          new GetCommand({ TableName: table, Key: poolKey(sandbox.pool), ConsistentRead: true }),
+        );
+        const starting = members(Item?.starting).length;
+        const idle = members(Item?.idle).length;
+        if (starting + idle >= size) return false;
+        const join = {
+          Update: {
+            TableName: table,
+            Key: poolKey(sandbox.pool),
+            UpdateExpression: 'ADD #starting :member',
+            // Neither set grew since it was read, so that the sum of both stays below the size.
+            ConditionExpression: `${sizeIs('#starting', starting)} AND ${sizeIs('#idle', idle)}`,
+            ExpressionAttributeNames: { '#starting': 'starting', '#idle': 'idle' },
+            ExpressionAttributeValues: {
+              ':member': new Set([sandbox.sandbox_id]),
+              ...(starting > 0 ? { ':starting': starting } : {}),
+              ...(idle > 0 ? { ':idle': idle } : {}),
+            },
+          },
+        };
+        const written = await transact([join, createOnly(table, 'sandbox_id', sandbox)]);
+        if (written.outcome === 'written') return true;
+      }
+      return false;
+    },
+
+    async setTask(sandboxId, taskArn) {
+      await succeeds({
+        TableName: table,
+        Key: { sandbox_id: sandboxId },
+        UpdateExpression: 'SET task_arn = :arn',
+        ConditionExpression: 'attribute_exists(sandbox_id)',
+        ExpressionAttributeValues: { ':arn': taskArn },
+      });
+    },
+
+    async markIdle(sandboxId, facts, now) {
+      const isIdle = await succeeds({
+        TableName: table,
+        Key: { sandbox_id: sandboxId },
+        UpdateExpression: 'SET #status = :idle, task_arn = :arn, address = :address, image_id = :image, updated_at = :now',
+        ConditionExpression: '#status = :starting',
+        ExpressionAttributeNames: { '#status': 'status' },
+        ExpressionAttributeValues: {
+          ':idle': 'idle',
+          ':starting': 'starting',
+          ':arn': facts.task_arn,
+          ':address': facts.address,
+          ':image': facts.image_id,
+          ':now': now.toISOString(),
+        },
+      });
+      if (!isIdle) return false;
+      const row = await this.get(sandboxId);
+      await documents.send(
+        new UpdateCommand({
+          TableName: table,
+          Key: poolKey(row?.pool ?? 'default'),
+          UpdateExpression: 'ADD #idle :member DELETE #starting :member',
+          ExpressionAttributeNames: { '#starting': 'starting', '#idle': 'idle' },
+          ExpressionAttributeValues: { ':member': new Set([sandboxId]) },
+        }),
+      );
+      return true;
+    },
+
+    async claim(sandboxId, execution, now) {
+      try {
+        const { Attributes } = await documents.send(
+          new UpdateCommand({
+            TableName: table,
+            Key: { sandbox_id: sandboxId },
+            UpdateExpression: 'SET #status = :claimed, execution_id = :execution, attempt = :attempt, updated_at = :now',
+            // Nobody claimed it, and it runs the image that was approved.
+            ConditionExpression: '#status = :idle AND image_id = :image',
+            ExpressionAttributeNames: { '#status': 'status' },
+            ExpressionAttributeValues: {
+              ':claimed': 'claimed',
+              ':idle': 'idle',
+              ':execution': execution.execution_id,
+              ':attempt': execution.attempt,
+              ':image': execution.image_id,
+              ':now': now.toISOString(),
+            },
+            ReturnValues: 'ALL_NEW',
+          }),
+        );
+        const row = sandboxSchema.parse(Attributes);
+        await leavePool(sandboxId, row.pool);
+        return row.status === 'claimed' ? row : null;
+      } catch (error) {
+        if (error instanceof ConditionalCheckFailedException) return null;
+        throw error;
+      }
+    },
+
+    async markStopped(sandboxId, reason, now) {
+      const row = await this.get(sandboxId);
+      if (!row) return false;
+      const isStopped = await succeeds({
+        TableName: table,
+        Key: { sandbox_id: sandboxId },
+        UpdateExpression: 'SET #status = :stopped, reason = :reason, updated_at = :now, expires_at_seconds = :expires',
+        ConditionExpression: 'attribute_exists(sandbox_id) AND #status <> :stopped',
+        ExpressionAttributeNames: { '#status': 'status' },
+        ExpressionAttributeValues: {
+          ':stopped': 'stopped',
+          ':reason': reason,
+          ':now': now.toISOString(),
+          ':expires': Math.floor(now.getTime() / 1000) + KEPT_AFTER_STOP_SECONDS,
+        },
+      });
+      await leavePool(sandboxId, row.pool);
+      return isStopped;
+    },
+
+    admit: (pool, executionId, maxConcurrent) =>
+      succeeds({
+        TableName: table,
+        Key: poolKey(pool),
+        UpdateExpression: 'ADD #admitted :member',
+        ConditionExpression: 'attribute_not_exists(#admitted) OR size(#admitted) < :max OR contains(#admitted, :id)',
+        ExpressionAttributeNames: { '#admitted': 'admitted' },
+        ExpressionAttributeValues: { ':member': new Set([executionId]), ':id': executionId, ':max': maxConcurrent },
+      }),
+
+    async releasePlace(pool, executionId) {
+      await documents.send(
+        new UpdateCommand({
+          TableName: table,
+          Key: poolKey(pool),
+          UpdateExpression: 'DELETE #admitted :member',
+          ExpressionAttributeNames: { '#admitted': 'admitted' },
+          ExpressionAttributeValues: { ':member': new Set([executionId]) },
+        }),
+      );
+    },
+  };
+}
+
+/** A week to look at what happened to a sandbox; then its row expires. */
+const KEPT_AFTER_STOP_SECONDS = 7 * 24 * 3600;
+
+/** An empty set does not exist in DynamoDB. */
+const sizeIs = (name: '#starting' | '#idle', size: number): string =>
+  size === 0 ? `attribute_not_exists(${name})` : `size(${name}) = ${name.replace('#', ':')}`;
+
+const members = (value: unknown): string[] => (value instanceof Set ? [...value].map(String) : []);
+
+/** False when the condition does not hold. */
+async function succeeds(input: UpdateCommandInput): Promise<boolean> {
+  try {
+    await documents.send(new UpdateCommand(input));
+    return true;
+  } catch (error) {
+    if (error instanceof ConditionalCheckFailedException) return false;
+    throw error;
+  }
+}

@@ -1,0 +1,154 @@
+import { createClient, createCluster } from 'redis';
+import { type RunEvent, runEvent } from '../../contracts/sandbox-protocol.ts';
+import type { LiveLog } from '../../core/execution/ports.ts';
+
+/**
+ * A run's events as a stream whose entry ids are `<seq>-0`: adding an event twice is refused by Valkey itself, and reading after N is a
+ * range. Closing adds `<seq>-1`, which carries no event and only wakes those who wait.
+ */
+const keyOf = (executionId: string): string => `{${executionId}}:events`;
+const KEPT_SECONDS = 24 * 3600;
+const CONNECT_MS = 2000;
+const COMMAND_MS = 2000;
+
+type Client = Awaited<ReturnType<typeof connect>>;
+
+/** Serverless ElastiCache speaks cluster mode over TLS (`rediss://…?cluster=true`); a single server is addressed as it is. */
+async function connect(url: string) {
+  const isCluster = new URL(url).searchParams.get('cluster') === 'true';
+  const socket = { connectTimeout: CONNECT_MS, reconnectStrategy: false as const };
+  const client = isCluster
+    ? createCluster({ rootNodes: [{ url }], defaults: { socket } })
+    : createClient({ url, socket, disableOfflineQueue: true });
+  // Without a listener a lost connection would end the process; every command below reports its own failure.
+  client.on('error', () => {});
+  await client.connect();
+  return client;
+}
+
+export function valkeyLiveLog(url: string): LiveLog & { ping(): Promise<boolean> } {
+  const commands = lazily(() => connect(url));
+  // A blocking read holds its connection, so waiting has its own.
+  const waits = lazily(() => connect(url));
+
+  const send = async <T>(
+    connection: ReturnType<typeof lazily>,
+    key: string,
+    args: string[],
+    limitMs = COMMAND_MS,
+  ): Promise<T | null> => {
+    try {
+      const client = await connection.get();
+      return await withLimit(sendTo<T>(client, key, args), limitMs);
+    } catch (error) {
+      if (isDuplicate(error)) return null;
+      connection.reset();
+      throw error;
+    }
+  };
+
+  return {
+    async append(executionId, events) {
+      const key = keyOf(executionId);
+      try {
+        const added = events.map((event) => send(commands, key, ['XADD', key, `${event.seq}-0`, 'event', JSON.stringify(event)]));
+        await Promise.all(added);
+        await send(commands, key, ['EXPIRE', key, String(KEPT_SECONDS)]);
+        return true;
+      } catch {
+        return false;
+      }
+    },
+
+    async read(executionId, after, limit) {
+      const key = keyOf(executionId);
+      try {
+        const entries = await send<[string, string[]][]>(commands, key, [
+          'XRANGE',
+          key,
+          `${after + 1}-0`,
+          '+',
+          'COUNT',
+          String(limit + 1),
+        ]);
+        return (entries ?? []).flatMap(([, fields]) => eventIn(fields)).slice(0, limit);
+      } catch {
+        return null;
+      }
+    },
+
+    async waitBeyond(executionId, after, timeoutMs) {
+      const key = keyOf(executionId);
+      const startedAt = Date.now();
+      try {
+        await send(
+          waits,
+          key,
+          ['XREAD', 'BLOCK', String(Math.max(1, timeoutMs)), 'COUNT', '1', 'STREAMS', key, `${after}-0`],
+          timeoutMs + COMMAND_MS,
+        );
+      } catch {
+        // The log is away: the caller looks at the durable half again after a moment, within the time it asked for.
+        const left = timeoutMs - (Date.now() - startedAt);
+        await new Promise((resolve) => setTimeout(resolve, Math.max(0, Math.min(1000, left))));
+      }
+    },
+
+    async close(executionId, lastSeq) {
+      const key = keyOf(executionId);
+      try {
+        await send(commands, key, ['XADD', key, `${lastSeq}-1`, 'closed', '1']);
+        await send(commands, key, ['EXPIRE', key, '3600']);
+      } catch {
+        // Those who wait find the end at their next look at the row.
+      }
+    },
+
+    async ping() {
+      try {
+        return (await send<string>(commands, 'ping', ['PING'])) === 'PONG';
+      } catch {
+        return false;
+      }
+    },
+  };
+}
+
+async function sendTo<T>(client: Client, key: string, args: string[]): Promise<T> {
+  const answer = 'masters' in client ? await client.sendCommand(key, false, args) : await client.sendCommand(args);
+  return answer as T;
+}
+
+const isDuplicate = (error: unknown): boolean =>
+  error instanceof Error && error.message.includes('equal or smaller than the target stream top item');
+
+function eventIn(fields: string[]): RunEvent[] {
+  const text = fields[0] === 'event' ? fields[1] : undefined;
+  return text === undefined ? [] : [runEvent.parse(JSON.parse(text))];
+}
+
+function lazily(open: () => Promise<Client>) {
+  let opening: Promise<Client> | null = null;
+  return {
+    get: () => {
+      opening ??= open().catch((error: unknown) => {
+        opening = null;
+        throw error;
+      });
+      return opening;
+    },
+    reset: () => {
+      const old = opening;
+      opening = null;
+      void old?.then((client) => client.destroy()).catch(() => {});
+    },
+  };
+}
+
+async function withLimit<T>(work: Promise<T>, milliseconds: number): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const limit = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer within ${milliseconds} ms`)), milliseconds);
+  });
+  return await Promise.race([work, limit]).finally(() => clearTimeout(timer));
+}

@@ -1,0 +1,91 @@
+/**
+ * The environment of each function, by the path of its entry point. A construct must hand over exactly these, and the entry point
+ * parses them before anything else: a missing or empty one stops the function at start.
+ */
+import { z } from 'zod';
+
+const text = z.string().min(1);
+const executions = { EXECUTIONS_TABLE: text };
+const sandboxes = { SANDBOXES_TABLE: text };
+const approvals = { APPROVALS_TABLE: text };
+const audit = { AUDIT_TABLE: text };
+const identity = { IDENTITY_TABLE: text };
+const ephemera = { EPHEMERA_TABLE: text };
+const data = { DATA_BUCKET: text };
+const valkey = { VALKEY_URL: text };
+/** What `apiHandler` needs to know who is calling, and that the call came through the front door. */
+const api = { ...identity, USER_POOL_ID: text, USER_POOL_CLIENT_ID: text, FRONT_DOOR_SECRET: text };
+
+export const FUNCTION_ENVIRONMENT = {
+  'api/executions': z.object({
+    ...api,
+    ...executions,
+    ...audit,
+    ...ephemera,
+    ...sandboxes,
+    ...data,
+    ...valkey,
+    EXECUTION_STATE_MACHINE_ARN: text,
+    SANDBOX_IMAGE_ID: text,
+  }),
+  'api/approvals': z.object({ ...api, ...approvals, ...executions, ...audit, ...data }),
+  'api/auth': z.object({ ...api, ...audit }),
+  'api/live': z.object({ ...api, ...ephemera }),
+  'api/health': z.object({ ...api, ...executions, ...sandboxes, ...valkey }),
+
+  'live/socket': z.object({ ...identity, ...ephemera, ...executions, FRONT_DOOR_SECRET: text, CATCH_UP_FUNCTION: text }),
+  /** Posts frames to WebSocket connections; outside any VPC. */
+  'live/push': z.object({ ...ephemera, ...executions, LIVE_ENDPOINT: text, CATCH_UP_FUNCTION: text }),
+  /** Reads the log after a subscription's cursor and hands it to `live/push`; inside the VPC. */
+  'live/catch-up': z.object({ ...ephemera, ...executions, ...data, ...valkey, PUSH_FUNCTION: text }),
+
+  'tasks/await-approval': z.object({ ...executions, ...approvals, ...audit, ...data }),
+  'tasks/join-line': z.object({ ...executions, ...approvals, ...sandboxes, ...audit }),
+  'tasks/claim-sandbox': z.object({ ...executions, ...sandboxes, ...audit }),
+  'tasks/issue-ticket': z.object({
+    ...executions,
+    ...approvals,
+    ...identity,
+    ...ephemera,
+    ...data,
+    TICKET_KEY_ID: text,
+  }),
+  'tasks/run-in-sandbox': z.object({
+    ...executions,
+    ...sandboxes,
+    ...ephemera,
+    ...audit,
+    ...data,
+    ...valkey,
+    PUSH_FUNCTION: text,
+    /** Milliseconds one dispatcher serves a run before it hands over; below its Lambda timeout. */
+    DISPATCH_BUDGET_MS: text,
+  }),
+  'tasks/record': z.object({ ...executions, ...approvals, ...sandboxes, ...audit, ...data, ...valkey }),
+  'tasks/cancel-run': z.object({ ...executions, ...sandboxes, ...ephemera }),
+  'tasks/probe-sandbox': z.object({ ...sandboxes }),
+
+  'events/keeper': z.object({
+    ...sandboxes,
+    ...executions,
+    CLUSTER_ARN: text,
+    TASK_DEFINITION_ARN: text,
+    SUBNET_IDS: text,
+    SECURITY_GROUP_ID: text,
+    TICKET_KEY_ID: text,
+    PROBE_FUNCTION: text,
+  }),
+  'events/reconciler': z.object({ ...executions, ...approvals, ...sandboxes, ...audit, EXECUTION_STATE_MACHINE_ARN: text }),
+  'events/execution-changed': z.object({
+    ...executions,
+    ...approvals,
+    ...sandboxes,
+    ...audit,
+    CANCEL_RUN_FUNCTION: text,
+    PUSH_FUNCTION: text,
+  }),
+  'events/approval-changed': z.object({ ...approvals }),
+  'events/jwks-refresher': z.object({ ...identity, JWKS_URL: text }),
+} as const;
+export type FunctionName = keyof typeof FUNCTION_ENVIRONMENT;
+export type FunctionEnvironment<N extends FunctionName> = z.infer<(typeof FUNCTION_ENVIRONMENT)[N]>;

@@ -1,0 +1,39 @@
+/** Keys and indexes of the tables: the constructs create them, the adapters query them. */
+export const TABLES = {
+  /** One row per execution. */
+  executions: {
+    partitionKey: 'execution_id',
+    stream: true,
+    indexes: {
+      /** Listing newest first: `list_month` is the month of `created_at`, so that no partition grows for ever. */
+      by_month: { partitionKey: 'list_month', sortKey: 'execution_id' },
+      by_requester: { partitionKey: 'requester_id', sortKey: 'execution_id' },
+      /** Rows that are not done, by phase, oldest change first; `open_phase` is removed when done. */
+      by_phase: { partitionKey: 'open_phase', sortKey: 'updated_at' },
+    },
+  },
+  /** Sandbox rows (`sbx_…`), and one item each for the pool's members and the admitted executions. */
+  sandboxes: { partitionKey: 'sandbox_id', stream: true, timeToLive: 'expires_at_seconds', indexes: {} },
+  approvals: {
+    partitionKey: 'approval_id',
+    stream: true,
+    indexes: {
+      by_status: { partitionKey: 'status', sortKey: 'approval_id' },
+    },
+  },
+  audit: { partitionKey: 'entity_id', sortKey: 'sequence', sortKeyType: 'number', indexes: {} },
+  /** `user#<sub>`, and `jwks` with the pool's verification keys. */
+  identity: { partitionKey: 'identity_id', indexes: {} },
+  /** What may expire: connections, subscriptions, run tickets, idempotency keys. */
+  ephemera: { partitionKey: 'pk', sortKey: 'sk', timeToLive: 'expires_at_seconds', indexes: {} },
+} as const satisfies Record<string, TableShape>;
+
+interface TableShape {
+  readonly partitionKey: string;
+  readonly sortKey?: string;
+  readonly sortKeyType?: 'string' | 'number';
+  readonly stream?: boolean;
+  readonly timeToLive?: string;
+  readonly indexes: Readonly<Record<string, { readonly partitionKey: string; readonly sortKey: string }>>;
+}
+export type TableName = keyof typeof TABLES;

@@ -1,0 +1,91 @@
+/**
+ * The gate. Whether a ticket may be signed is answered from the stored manifest, the approval's own row and the rules in force now,
+ * never from what the caller says: its input is three ids.
+ */
+import type { TicketClaims } from '../../contracts/ticket.ts';
+import { TICKET_MAX_LIFETIME_SECONDS } from '../../contracts/ticket.ts';
+import type { ApprovalStore } from '../approval/ports.ts';
+import type { Clock, Ids } from '../clock.ts';
+import type { IdentityStore } from '../identity/ports.ts';
+import { isApprovalRequired } from '../policy/approval-requirement.ts';
+import type { Configuration } from '../policy/configuration.ts';
+import { ManifestUnreadable, readManifest } from './manifest.ts';
+import type { ExecutionStore, ObjectStore } from './ports.ts';
+
+export interface GateParts {
+  readonly executions: ExecutionStore;
+  readonly approvals: Pick<ApprovalStore, 'get'>;
+  readonly identities: Pick<IdentityStore, 'get'>;
+  readonly objects: Pick<ObjectStore, 'get'>;
+  readonly configuration: Configuration;
+  readonly clock: Clock;
+  readonly ids: Ids;
+}
+
+export type GateAnswer = { readonly claims: TicketClaims } | { readonly refused: string };
+
+export async function mayRun(
+  parts: GateParts,
+  input: { execution_id: string; attempt: number; sandbox_id: string },
+): Promise<GateAnswer> {
+  const row = await parts.executions.get(input.execution_id);
+  if (!row) return { refused: 'there is no such execution' };
+  if (row.attempt !== input.attempt) return { refused: 'another attempt serves the execution' };
+  if (row.phase !== 'starting' || row.sandbox_id !== input.sandbox_id)
+    return { refused: 'the execution does not hold this sandbox' };
+  if (row.cancel_requested) return { refused: 'the execution was cancelled' };
+
+  const stored = await readManifest(parts.objects as ObjectStore, row.manifest_key, row.digest).catch((error: unknown) => {
+    if (error instanceof ManifestUnreadable) return null;
+    throw error;
+  });
+  if (!stored) return { refused: 'the stored manifest is not the one this execution was submitted with' };
+  const { manifest } = stored;
+  if (manifest.execution_id !== row.execution_id) return { refused: 'the manifest belongs to another execution' };
+
+  const basis = await basisFor(parts, row.approval.approval_id, manifest, row.digest);
+  if (!basis) return { refused: 'a human has to approve this first' };
+
+  const issuedAt = Math.floor(parts.clock.now().getTime() / 1000);
+  return {
+    claims: {
+      jti: parts.ids.uuid(),
+      execution_id: row.execution_id,
+      attempt: row.attempt,
+      aud: input.sandbox_id,
+      digest: row.digest,
+      basis,
+      iat: issuedAt,
+      exp: issuedAt + TICKET_MAX_LIFETIME_SECONDS,
+    },
+  };
+}
+
+async function basisFor(
+  parts: GateParts,
+  approvalId: string | undefined,
+  manifest: {
+    requester_id: string;
+    execution_id: string;
+    approval_requested: boolean;
+    timeout_seconds: number;
+    network: 'none';
+    profile: { name: string };
+  },
+  digest: string,
+): Promise<TicketClaims['basis'] | null> {
+  const approval = approvalId ? await parts.approvals.get(approvalId) : null;
+  if (approval?.status === 'approved' && approval.digest === digest && approval.execution_id === manifest.execution_id) {
+    return { kind: 'approval', approval_id: approval.approval_id };
+  }
+  const requester = await parts.identities.get(manifest.requester_id);
+  const requirement = isApprovalRequired({
+    configuration: parts.configuration,
+    profile: manifest.profile.name,
+    approvalRequested: manifest.approval_requested,
+    timeoutSeconds: manifest.timeout_seconds,
+    network: manifest.network,
+    trustedAgent: requester?.trusted_agent === true && !requester.disabled,
+  });
+  return requirement.required ? null : { kind: 'rule', rule: requirement.rule };
+}

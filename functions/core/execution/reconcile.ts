@@ -1,0 +1,96 @@
+/**
+ * Brings back what fell out: executions whose state machine is gone, approvals past their time, places and sandboxes held by
+ * executions that ended. Runs at start and every minute; acting twice, or on something that is served after all, does no harm.
+ */
+import type { Execution, ExecutionPhase } from '../../contracts/execution.ts';
+import { expire, updateApproval } from '../approval/decide.ts';
+import type { ApprovalStore } from '../approval/ports.ts';
+import type { Clock } from '../clock.ts';
+import { DEFAULT_POOL } from '../sandbox/line.ts';
+import type { SandboxStore } from '../sandbox/ports.ts';
+import type { ExecutionMachine, ExecutionStore, TaskTokens } from './ports.ts';
+import { takeOver, update } from './transitions.ts';
+
+export interface ReconcilerParts {
+  readonly executions: ExecutionStore;
+  readonly approvals: ApprovalStore;
+  readonly sandboxes: SandboxStore;
+  readonly machine: ExecutionMachine & { isRunning(executionId: string, attempt: number): Promise<boolean> };
+  readonly tokens: TaskTokens;
+  readonly clock: Clock;
+}
+
+/** Rows touched more recently are somebody's work in progress. */
+const UNTOUCHED_MS = 60_000;
+const BATCH = 100;
+const OPEN_PHASES = ['awaiting_approval', 'queued', 'starting', 'running', 'collecting'] as const satisfies ExecutionPhase[];
+
+export async function reconcile(parts: ReconcilerParts): Promise<{ restarted: number; expired: number; released: number }> {
+  const expired = await expireApprovals(parts);
+  const restarted = await restartUnserved(parts);
+  const released = await releaseEnded(parts);
+  return { restarted, expired, released };
+}
+
+async function restartUnserved(parts: ReconcilerParts): Promise<number> {
+  let restarted = 0;
+  for (const phase of OPEN_PHASES) {
+    for (const row of await parts.executions.listOpen(phase, BATCH)) {
+      const untouchedMs = parts.clock.now().getTime() - Date.parse(row.updated_at);
+      if (untouchedMs < UNTOUCHED_MS || (await parts.machine.isRunning(row.execution_id, row.attempt))) continue;
+      if (await restart(parts, row)) restarted += 1;
+    }
+  }
+  return restarted;
+}
+
+async function restart(parts: ReconcilerParts, row: Execution): Promise<boolean> {
+  const { row: after, changed } = await update(parts.executions, row.execution_id, parts.clock.now(), (current) =>
+    takeOver(current, row.attempt),
+  );
+  if (changed && after) await parts.machine.start(after.execution_id, after.attempt);
+  return changed;
+}
+
+async function expireApprovals(parts: ReconcilerParts): Promise<number> {
+  let expired = 0;
+  let cursor: string | null = null;
+  do {
+    const page: Awaited<ReturnType<ApprovalStore['list']>> = await parts.approvals.list('open', BATCH, cursor);
+    for (const open of page.items) {
+      const now = parts.clock.now();
+      if (now.toISOString() < open.expires_at) continue;
+      const { row, result } = await updateApproval(parts.approvals, open.approval_id, now, (request) => {
+        const change = expire(request, now);
+        return change && { change };
+      });
+      if (result) expired += 1;
+      if (row?.task_token) await parts.tokens.complete(row.task_token);
+    }
+    cursor = page.cursor;
+  } while (cursor !== null);
+  return expired;
+}
+
+async function releaseEnded(parts: ReconcilerParts): Promise<number> {
+  const { admitted } = await parts.sandboxes.pool(DEFAULT_POOL);
+  let released = 0;
+  for (const executionId of admitted) {
+    const row = await parts.executions.get(executionId);
+    if (row && row.phase !== 'done') continue;
+    await release(parts, executionId, row);
+    released += 1;
+  }
+  return released;
+}
+
+/** Gives back what an ended execution held. */
+export async function release(
+  parts: Pick<ReconcilerParts, 'sandboxes' | 'clock'>,
+  executionId: string,
+  row: Execution | null,
+): Promise<void> {
+  if (row && 'sandbox_id' in row && row.sandbox_id)
+    await parts.sandboxes.markStopped(row.sandbox_id, 'its run ended', parts.clock.now());
+  await parts.sandboxes.releasePlace(DEFAULT_POOL, executionId);
+}

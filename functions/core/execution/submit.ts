@@ -1,0 +1,168 @@
+/**
+ * From a request to one manifest and one row. Pure: what the rules say of this request now, and the exact bytes that approver, gate
+ * and sandbox will hash.
+ */
+import type { FieldError } from '../../contracts/errors.ts';
+import type { ExecuteRequest, ExecutionIn } from '../../contracts/execution.ts';
+import { approvalIdOf } from '../../contracts/ids.ts';
+import { DIGEST_PREFIX, type Language, type Manifest } from '../../contracts/manifest.ts';
+import { EMPTY_CHAIN } from '../audit/chain.ts';
+import type { Actor } from '../identity/actor.ts';
+import { isApprovalRequired, mayUseProfile } from '../policy/approval-requirement.ts';
+import type { Configuration } from '../policy/configuration.ts';
+import { resolveLimits } from '../policy/limits.ts';
+import { canonicalJson, sha256 } from '../text/json.ts';
+
+export interface InputFile {
+  readonly path: string;
+  readonly bytes: Uint8Array;
+  readonly sha256: string;
+}
+
+export interface Submission {
+  readonly execution: ExecutionIn<'awaiting_approval'> | ExecutionIn<'queued'>;
+  readonly manifestBytes: Uint8Array;
+  readonly files: readonly InputFile[];
+}
+
+export type SubmissionOutcome =
+  | { readonly outcome: 'accepted'; readonly submission: Submission }
+  | { readonly outcome: 'invalid'; readonly errors: readonly FieldError[] }
+  | { readonly outcome: 'forbidden'; readonly detail: string };
+
+const ENTRYPOINTS: Record<Language, { standard: string; endings: readonly string[] }> = {
+  python: { standard: 'main.py', endings: ['.py'] },
+  nodejs: { standard: 'main.mjs', endings: ['.mjs', '.cjs', '.js', '.ts', '.mts', '.cts'] },
+  bash: { standard: 'main.sh', endings: ['.sh'] },
+  sql: { standard: 'main.sql', endings: ['.sql'] },
+};
+
+export const blobKey = (hash: string): string => `blobs/${hash}`;
+export const manifestKey = (executionId: string): string => `manifests/${executionId}.json`;
+export const digestOf = (manifestBytes: Uint8Array): string => sha256(Buffer.concat([Buffer.from(DIGEST_PREFIX), manifestBytes]));
+
+export function prepareSubmission(
+  request: ExecuteRequest,
+  context: { actor: Actor; configuration: Configuration; imageId: string; executionId: string; now: Date },
+): SubmissionOutcome {
+  const { actor, configuration, executionId, now } = context;
+  const errors: FieldError[] = [];
+
+  const environment = request.environment ?? request.language;
+  const offered = configuration.environments[environment];
+  if (!offered || offered.language !== request.language) {
+    const names = Object.keys(configuration.environments).filter(
+      (name) => configuration.environments[name]?.language === request.language,
+    );
+    errors.push({
+      field: 'body.environment',
+      expected: `one of ${names.join(', ')} for ${request.language}`,
+      received: environment,
+    });
+  }
+
+  const profile = request.security_profile ?? configuration.languages[request.language].security_profile;
+  if (!mayUseProfile(configuration, profile, { roles: actor.roles, trustedAgent: actor.trusted_agent })) {
+    return { outcome: 'forbidden', detail: `Your identity may not use the security profile ${profile}.` };
+  }
+
+  const entrypoint = request.entrypoint ?? ENTRYPOINTS[request.language].standard;
+  const { endings } = ENTRYPOINTS[request.language];
+  if (!endings.some((ending) => entrypoint.endsWith(ending))) {
+    errors.push({ field: 'body.entrypoint', expected: `a name ending in ${endings.join(', ')}`, received: entrypoint });
+  }
+
+  const files = readFiles(request, entrypoint, errors);
+  if (errors.length > 0 || !offered) return { outcome: 'invalid', errors };
+
+  const resolved = resolveLimits(configuration, {
+    environment,
+    profile,
+    requested: request.resource_limits,
+    timeout_seconds: request.timeout_seconds,
+  });
+  if ('errors' in resolved) return { outcome: 'invalid', errors: resolved.errors };
+
+  const approval = isApprovalRequired({
+    configuration,
+    profile,
+    approvalRequested: request.approval_required ?? false,
+    timeoutSeconds: resolved.timeout_seconds,
+    network: 'none',
+    trustedAgent: actor.trusted_agent,
+  });
+
+  const manifest: Manifest = {
+    version: 1,
+    execution_id: executionId,
+    requester_id: actor.user_id,
+    approval_requested: request.approval_required ?? false,
+    language: request.language,
+    code: request.code,
+    entrypoint,
+    args: request.args ?? [],
+    stdin: request.input_data === undefined ? null : JSON.stringify(request.input_data),
+    env: request.env ?? {},
+    files: files.map(({ path, bytes, sha256: hash }) => ({ path, sha256: hash, size_bytes: bytes.byteLength })),
+    environment,
+    limits: resolved.limits,
+    timeout_seconds: resolved.timeout_seconds,
+    network: 'none',
+    profile: { name: profile, content: { ...configuration.profiles[profile] } },
+    context: request.context ?? {},
+    image_id: context.imageId,
+  };
+  const manifestBytes = Buffer.from(canonicalJson(manifest), 'utf8');
+  const at = now.toISOString();
+  const common = {
+    execution_id: executionId,
+    attempt: 1,
+    requester: { user_id: actor.user_id, email: actor.email },
+    language: request.language,
+    environment,
+    security_profile: profile,
+    ...(request.label === undefined ? {} : { label: request.label }),
+    ...(request.justification === undefined ? {} : { justification: request.justification }),
+    digest: digestOf(manifestBytes),
+    image_id: context.imageId,
+    manifest_key: manifestKey(executionId),
+    limits: resolved.limits,
+    timeout_seconds: resolved.timeout_seconds,
+    created_at: at,
+    updated_at: at,
+    ...EMPTY_CHAIN,
+  };
+  const execution: Submission['execution'] = approval.required
+    ? {
+        ...common,
+        approval: { required: true, reasons: approval.reasons, approval_id: approvalIdOf(executionId) },
+        phase: 'awaiting_approval',
+        status: 'pending',
+      }
+    : { ...common, approval: { required: false, reasons: approval.reasons }, phase: 'queued', status: 'pending', queued_at: at };
+  return { outcome: 'accepted', submission: { execution, manifestBytes, files } };
+}
+
+/** Names the launcher itself puts into the workspace. */
+const RESERVED_PATHS = ['input.json', 'output'];
+
+function readFiles(request: ExecuteRequest, entrypoint: string, errors: FieldError[]): InputFile[] {
+  return (request.files ?? []).map((file, index) => {
+    const field = `body.files[${index}]`;
+    const first = file.path.split('/')[0] ?? '';
+    if (file.path === entrypoint || RESERVED_PATHS.includes(first)) {
+      errors.push({
+        field: `${field}.path`,
+        expected: `a path other than ${entrypoint}, input.json and output/`,
+        received: file.path,
+      });
+    }
+    if (file.encoding === 'base64' && !isBase64(file.content)) {
+      errors.push({ field: `${field}.content`, expected: 'base64 with padding', received: `${file.content.slice(0, 20)}…` });
+    }
+    const bytes = Buffer.from(file.content, file.encoding);
+    return { path: file.path, bytes, sha256: sha256(bytes) };
+  });
+}
+
+const isBase64 = (text: string): boolean => Buffer.from(text, 'base64').toString('base64') === text;

@@ -1,0 +1,43 @@
+import type { ClaimOutput } from '../../contracts/tasks.ts';
+import type { ExecutionStore } from '../execution/ports.ts';
+import { claim as claimTransition, update } from '../execution/transitions.ts';
+import { DEFAULT_POOL } from './line.ts';
+import type { SandboxStore } from './ports.ts';
+
+/** Gives the execution one idle sandbox, nobody else's, of the image its manifest names. */
+export async function claimSandbox(
+  parts: { executions: ExecutionStore; sandboxes: SandboxStore; now: () => Date; random: () => number },
+  input: { execution_id: string; attempt: number },
+): Promise<ClaimOutput> {
+  const row = await parts.executions.get(input.execution_id);
+  if (!row || row.attempt !== input.attempt || row.phase === 'done') return { outcome: 'lost_attempt' };
+  if (row.cancel_requested) return { outcome: 'cancelled' };
+  // A repeated call of the same attempt finds its earlier claim.
+  if (row.phase === 'starting') return { outcome: 'claimed', sandbox_id: row.sandbox_id };
+  if (row.phase !== 'queued') return { outcome: 'lost_attempt' };
+
+  let sawOtherImage = false;
+  const { idle } = await parts.sandboxes.pool(DEFAULT_POOL);
+  for (const candidate of shuffled(idle, parts.random)) {
+    const claimed = await parts.sandboxes.claim(candidate, row, parts.now());
+    if (!claimed) {
+      const other = await parts.sandboxes.get(candidate);
+      sawOtherImage ||= other?.status === 'idle' && other.image_id !== row.image_id;
+      continue;
+    }
+    const { row: after } = await update(parts.executions, row.execution_id, parts.now(), (current) =>
+      claimTransition(current, input.attempt, candidate),
+    );
+    if (after?.phase === 'starting' && after.sandbox_id === candidate) return { outcome: 'claimed', sandbox_id: candidate };
+    await parts.sandboxes.markStopped(candidate, 'claimed for an execution that went another way', parts.now());
+    return after?.cancel_requested ? { outcome: 'cancelled' } : { outcome: 'lost_attempt' };
+  }
+  return sawOtherImage ? { outcome: 'environment_changed' } : { outcome: 'none_idle' };
+}
+
+function shuffled<T>(items: readonly T[], random: () => number): T[] {
+  return items
+    .map((item) => ({ item, rank: random() }))
+    .sort((a, b) => a.rank - b.rank)
+    .map(({ item }) => item);
+}

@@ -1,0 +1,95 @@
+/**
+ * The keeper: keeps the pool at its size, finds out which tasks came up or died, stops what nobody needs, and admits who waits. One
+ * pass is safe to run at any time, by any number of callers, and mends whatever an earlier pass left half done.
+ */
+import type { SandboxIn } from '../../contracts/sandbox.ts';
+import type { Clock, Ids } from '../clock.ts';
+import type { ExecutionStore, TaskTokens } from '../execution/ports.ts';
+import { admitWaiting, DEFAULT_POOL } from './line.ts';
+import type { SandboxProvider, SandboxStore, TaskState } from './ports.ts';
+
+export interface KeeperParts {
+  readonly sandboxes: SandboxStore;
+  readonly executions: ExecutionStore;
+  readonly provider: SandboxProvider;
+  readonly tokens: TaskTokens;
+  /** Asks inside the VPC whether the supervisor answers; that marks the sandbox idle. Does not wait. */
+  readonly probe: (sandboxId: string) => Promise<void>;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly settings: { poolSize: number; maxIdleSeconds: number; maxConcurrent: number };
+}
+
+/** A task that has not come up by then is given up; Fargate needs tens of seconds. */
+const START_PATIENCE_MS = 5 * 60_000;
+
+export async function keepPool(parts: KeeperParts): Promise<{ started: number; admitted: number; stillStarting: number }> {
+  const stillStarting = await followTasks(parts);
+  const started = await refill(parts);
+  const admitted = await admitWaiting({ ...parts, maxConcurrent: parts.settings.maxConcurrent });
+  return { started, admitted, stillStarting: stillStarting + started };
+}
+
+/** Stops the tasks of sandboxes that ended. Called with what the table's stream shows. */
+export async function stopTask(
+  parts: Pick<KeeperParts, 'provider'>,
+  sandbox: { task_arn?: string | undefined; reason: string },
+): Promise<void> {
+  if (sandbox.task_arn) await parts.provider.stop(sandbox.task_arn, sandbox.reason);
+}
+
+async function refill(parts: KeeperParts): Promise<number> {
+  const { poolSize } = parts.settings;
+  let started = 0;
+  while (started < poolSize) {
+    const at = parts.clock.now().toISOString();
+    const sandbox: SandboxIn<'starting'> = {
+      sandbox_id: `sbx_${parts.ids.uuid()}`,
+      pool: DEFAULT_POOL,
+      status: 'starting',
+      created_at: at,
+      updated_at: at,
+    };
+    if (!(await parts.sandboxes.addStarting(sandbox, poolSize))) break;
+    const task = await parts.provider.start(sandbox.sandbox_id);
+    await parts.sandboxes.setTask(sandbox.sandbox_id, task.task_arn);
+    started += 1;
+  }
+  return started;
+}
+
+/** Looks after every pool member that serves nobody: probes those that run, gives up those that died or came up too late. */
+async function followTasks(parts: KeeperParts): Promise<number> {
+  const pool = await parts.sandboxes.pool(DEFAULT_POOL);
+  const members = await Promise.all([...pool.starting, ...pool.idle].map((id) => parts.sandboxes.get(id)));
+  const arns = members.flatMap((member) => (member?.task_arn ? [member.task_arn] : []));
+  const tasks = new Map((await parts.provider.describe(arns)).map((task) => [task.task_arn, task]));
+  let starting = 0;
+  for (const member of members) {
+    if (!member || member.status === 'stopped' || member.status === 'claimed') continue;
+    const end = reasonToStop(member, member.task_arn ? tasks.get(member.task_arn) : undefined, parts);
+    if (end) {
+      await parts.sandboxes.markStopped(member.sandbox_id, end, parts.clock.now());
+    } else if (member.status === 'starting') {
+      starting += 1;
+      // A crash between the row and RunTask leaves a row without a task; starting it again is the same task.
+      if (!member.task_arn)
+        await parts.sandboxes.setTask(member.sandbox_id, (await parts.provider.start(member.sandbox_id)).task_arn);
+      else if (tasks.get(member.task_arn)?.address) await parts.probe(member.sandbox_id);
+    }
+  }
+  return starting;
+}
+
+function reasonToStop(
+  member: SandboxIn<'starting'> | SandboxIn<'idle'>,
+  task: TaskState | undefined,
+  parts: Pick<KeeperParts, 'clock' | 'settings'>,
+): string | null {
+  const ageMs = parts.clock.now().getTime() - Date.parse(member.updated_at);
+  if (task?.status === 'stopped') return `the task stopped: ${task.stopped_reason ?? 'no reason given'}`;
+  if (member.task_arn && !task) return 'the task is gone';
+  if (member.status === 'starting' && ageMs > START_PATIENCE_MS) return 'the task did not come up in time';
+  if (member.status === 'idle' && ageMs > parts.settings.maxIdleSeconds * 1000) return 'idle for too long';
+  return null;
+}

@@ -1,0 +1,70 @@
+import type { Sandbox, SandboxIn } from '../../contracts/sandbox.ts';
+import type { Health, Refusal, RunEvent } from '../../contracts/sandbox-protocol.ts';
+
+/** The pool's members that serve nobody yet, and the executions that hold a place among the concurrent ones. */
+export interface PoolState {
+  readonly starting: readonly string[];
+  readonly idle: readonly string[];
+  readonly admitted: readonly string[];
+}
+
+export interface SandboxStore {
+  get(sandboxId: string): Promise<Sandbox | null>;
+  /** Strongly consistent. */
+  pool(pool: string): Promise<PoolState>;
+  /** Adds a member while fewer than `size` are starting or idle; exact under any number of callers. */
+  addStarting(sandbox: SandboxIn<'starting'>, size: number): Promise<boolean>;
+  setTask(sandboxId: string, taskArn: string): Promise<void>;
+  /** starting → idle; false when the sandbox is anything else by now. */
+  markIdle(sandboxId: string, facts: { task_arn: string; address: string; image_id: string }, now: Date): Promise<boolean>;
+  /** idle → claimed for exactly one caller. */
+  claim(
+    sandboxId: string,
+    execution: { execution_id: string; attempt: number; image_id: string },
+    now: Date,
+  ): Promise<SandboxIn<'claimed'> | null>;
+  /** Any state → stopped; leaves the pool. False when it was stopped already. */
+  markStopped(sandboxId: string, reason: string, now: Date): Promise<boolean>;
+  /** Takes a place among the concurrent executions; true also when the execution holds one already. */
+  admit(pool: string, executionId: string, maxConcurrent: number): Promise<boolean>;
+  releasePlace(pool: string, executionId: string): Promise<void>;
+}
+
+export interface TaskState {
+  readonly task_arn: string;
+  readonly sandbox_id: string | null;
+  readonly status: 'pending' | 'running' | 'stopped';
+  readonly address: string | null;
+  readonly stopped_reason: string | null;
+}
+
+/** Where sandboxes come from: Fargate now. */
+export interface SandboxProvider {
+  /** Starting the same sandbox twice is once. */
+  start(sandboxId: string): Promise<TaskState>;
+  describe(taskArns: readonly string[]): Promise<TaskState[]>;
+  stop(taskArn: string, reason: string): Promise<void>;
+  listRunning(): Promise<string[]>;
+}
+
+export type RunStream =
+  | { readonly outcome: 'streaming'; readonly events: AsyncIterable<readonly RunEvent[]> }
+  | { readonly outcome: 'refused'; readonly refusal: Refusal }
+  /** Nothing answered at that address. */
+  | { readonly outcome: 'unreachable' };
+
+/** The supervisor inside one sandbox. */
+export interface Supervisor {
+  health(): Promise<Health | null>;
+  putFile(ticket: string, sha256: string, body: AsyncIterable<Uint8Array>, size: number): Promise<Refusal | null>;
+  run(ticket: string, manifestBytes: Uint8Array, signal: AbortSignal): Promise<RunStream>;
+  reattach(ticket: string, after: number, signal: AbortSignal): Promise<RunStream>;
+  cancel(ticket: string, reason: string): Promise<'cancelled' | 'not_running' | 'unreachable'>;
+  getFile(ticket: string, fileId: string): Promise<AsyncIterable<Uint8Array> | null>;
+}
+
+/** Run tickets on their way from the gate to the dispatcher. */
+export interface TicketStore {
+  put(executionId: string, attempt: number, ticket: string, expiresAt: Date): Promise<void>;
+  get(executionId: string, attempt: number): Promise<string | null>;
+}

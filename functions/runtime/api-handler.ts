@@ -1,0 +1,195 @@
+/**
+ * The wrapper of every API function, in the order that holds everywhere: request id, front door, authentication, permission, parsing,
+ * handler, response schema. What a route is comes from its contract alone.
+ */
+import { timingSafeEqual } from 'node:crypto';
+import middy from '@middy/core';
+import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from 'aws-lambda';
+import { z } from 'zod';
+import type { RouteContract } from '../contracts/route.ts';
+import { type Actor, hasPermission } from '../core/identity/actor.ts';
+import { AmbiguousJson, parseUnambiguousJson, sha256 } from '../core/text/json.ts';
+import { type Authenticate, authentication } from './authentication.ts';
+import { ApiError, fieldErrorsOf, problemOf } from './errors.ts';
+import { log } from './log.ts';
+
+type ParsedBy<S> = S extends z.ZodType ? z.output<S> : undefined;
+
+export interface ApiRequest<R extends RouteContract> {
+  readonly actor: R['permission'] extends 'public' ? null : Actor;
+  readonly params: ParsedBy<R['params']>;
+  readonly query: ParsedBy<R['query']>;
+  readonly body: ParsedBy<R['body']>;
+  readonly headers: Record<string, string | undefined>;
+  readonly requestId: string;
+  /** As CloudFront saw it. */
+  readonly clientAddress: string;
+}
+
+export type ApiAnswer<R extends RouteContract> = {
+  [S in keyof R['responses']]: { status: S; body: z.input<R['responses'][S] & z.ZodType>; headers?: Record<string, string> };
+}[keyof R['responses']];
+
+type Handle<R extends RouteContract> = (request: ApiRequest<R>) => Promise<ApiAnswer<R>>;
+
+/** A contract with the function that answers it. */
+export interface Route {
+  readonly contract: RouteContract;
+  readonly handle: (
+    request: ApiRequest<RouteContract>,
+  ) => Promise<{ status: PropertyKey; body: unknown; headers?: Record<string, string> }>;
+}
+
+export const route = <R extends RouteContract>(contract: R, handle: Handle<R>): Route => ({
+  contract,
+  handle: handle as unknown as Route['handle'],
+});
+
+interface Settings {
+  readonly FRONT_DOOR_SECRET: string;
+  readonly IDENTITY_TABLE: string;
+  readonly USER_POOL_ID: string;
+  readonly USER_POOL_CLIENT_ID: string;
+}
+
+const BODY_MAX_BYTES = 16 * 1024;
+
+export function apiHandler(settings: Settings, routes: readonly Route[]) {
+  const byKey = new Map(routes.map((entry) => [`${entry.contract.method} ${entry.contract.path}`, entry]));
+  const authenticate = authentication(settings);
+
+  return middy()
+    .use(answerErrors())
+    .use(throughFrontDoor(settings.FRONT_DOOR_SECRET))
+    .handler(async (event: APIGatewayProxyEventV2): Promise<APIGatewayProxyStructuredResultV2> => {
+      const startedAt = performance.now();
+      const found = byKey.get(event.routeKey);
+      if (!found) throw new ApiError('not_found', 'There is no such resource.');
+      const { actor, answer } = await serve(found, event, authenticate);
+      log.info('answered', {
+        request_id: event.requestContext.requestId,
+        route: found.contract.id,
+        status: Number(answer.status),
+        user_id: actor?.user_id,
+        duration_ms: Math.round(performance.now() - startedAt),
+      });
+      return jsonAnswer(Number(answer.status), schemaOf(found.contract, answer.status).parse(answer.body), {
+        ...answer.headers,
+        'x-request-id': event.requestContext.requestId,
+      });
+    });
+}
+
+async function serve(found: Route, event: APIGatewayProxyEventV2, authenticate: Authenticate) {
+  const { contract } = found;
+  const actor = contract.permission === 'public' ? null : await authenticate(event.headers);
+  if (
+    actor &&
+    contract.permission !== 'signed_in' &&
+    contract.permission !== 'public' &&
+    !hasPermission(actor, contract.permission)
+  ) {
+    throw new ApiError('forbidden', `This needs the permission ${contract.permission}.`);
+  }
+  const request = {
+    actor,
+    params: parsePart('path', contract.params, event.pathParameters ?? {}),
+    query: parsePart('query', contract.query ?? z.strictObject({}), queryOf(event)),
+    body: contract.body ? parsePart('body', contract.body, readBody(event, contract.bodyMaxBytes ?? BODY_MAX_BYTES)) : undefined,
+    headers: event.headers,
+    requestId: event.requestContext.requestId,
+    clientAddress: event.headers['cloudfront-viewer-address'] ?? '',
+  };
+  return { actor, answer: await found.handle(request as unknown as ApiRequest<RouteContract>) };
+}
+
+function parsePart(place: 'body' | 'query' | 'path', schema: z.ZodType | undefined, value: unknown): unknown {
+  if (!schema) return undefined;
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  // An id that cannot exist is answered like one that does not.
+  if (place === 'path') throw new ApiError('not_found', 'There is no such resource, or it is not yours.');
+  const errors = fieldErrorsOf(place, parsed.error.issues, value);
+  throw new ApiError('validation_failed', `${errors.length} field${errors.length === 1 ? ' is' : 's are'} not as expected.`, {
+    errors,
+  });
+}
+
+/** API Gateway joins repeated parameters with commas, so what came is read from the raw text. */
+function queryOf(event: APIGatewayProxyEventV2): Record<string, string> {
+  const query: Record<string, string> = {};
+  for (const [name, value] of new URLSearchParams(event.rawQueryString)) {
+    if (name in query) {
+      const errors = [{ field: `query.${name}`, expected: 'the parameter once', received: 'it twice' }];
+      throw new ApiError('validation_failed', 'A query parameter was given more than once.', { errors });
+    }
+    query[name] = value;
+  }
+  return query;
+}
+
+function readBody(event: APIGatewayProxyEventV2, maxBytes: number): unknown {
+  const type = event.headers['content-type'] ?? '';
+  if (!/^application\/json(\s*;\s*charset=utf-8)?$/i.test(type.trim())) {
+    throw new ApiError(
+      'unsupported_media_type',
+      `Send the body as application/json; it came as ${type === '' ? 'nothing' : JSON.stringify(type.slice(0, 60))}.`,
+    );
+  }
+  const bytes = Buffer.from(event.body ?? '', event.isBase64Encoded ? 'base64' : 'utf8');
+  if (bytes.byteLength > maxBytes) {
+    throw new ApiError('payload_too_large', `The body has ${bytes.byteLength} bytes; at most ${maxBytes} are accepted here.`);
+  }
+  try {
+    return parseUnambiguousJson(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+  } catch (error) {
+    if (error instanceof AmbiguousJson) {
+      const errors = [{ field: error.path, expected: error.expected, received: error.received.slice(0, 80) }];
+      throw new ApiError('validation_failed', 'The body could be read in two ways.', { errors });
+    }
+    if (error instanceof SyntaxError) throw new ApiError('malformed_request', 'The body is not JSON.');
+    if (error instanceof TypeError) throw new ApiError('malformed_request', 'The body is not UTF-8.');
+    throw error;
+  }
+}
+
+const schemaOf = (contract: RouteContract, status: PropertyKey): z.ZodType => {
+  const schema = contract.responses[Number(status)];
+  if (!schema) throw new Error(`route ${contract.id} declares no answer ${String(status)}`);
+  return schema;
+};
+
+const jsonAnswer = (statusCode: number, body: unknown, headers: Record<string, string>): APIGatewayProxyStructuredResultV2 => ({
+  statusCode,
+  headers: {
+    'content-type': statusCode >= 400 ? 'application/problem+json' : 'application/json',
+    'cache-control': 'no-store',
+    ...headers,
+  },
+  body: JSON.stringify(body),
+});
+
+/** CloudFront, and the edge on one machine, add the secret; calls around them end here. */
+function throughFrontDoor(secret: string): middy.MiddlewareObj<APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2> {
+  const expected = Buffer.from(sha256(secret));
+  return {
+    before: ({ event }) => {
+      const came = Buffer.from(sha256(event.headers['x-airlock-front-door'] ?? ''));
+      if (!timingSafeEqual(came, expected)) throw new ApiError('not_through_front_door', 'Use the public address.');
+    },
+  };
+}
+
+function answerErrors(): middy.MiddlewareObj<APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2> {
+  return {
+    onError: (request) => {
+      const { event, error } = request;
+      const requestId = event.requestContext.requestId;
+      const known = error instanceof ApiError ? error : new ApiError('internal_error', `Tell us this request id: ${requestId}`);
+      if (known === error) log.info('refused', { request_id: requestId, route: event.routeKey, code: known.code });
+      else log.error('failed', error, { request_id: requestId, route: event.routeKey });
+      const problem = problemOf(known, requestId);
+      request.response = jsonAnswer(problem.status, problem, { ...known.headers, 'x-request-id': requestId });
+    },
+  };
+}

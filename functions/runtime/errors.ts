@@ -1,0 +1,100 @@
+import type { z } from 'zod';
+import { API_ERRORS, type ApiErrorCode, type FieldError, type Problem } from '../contracts/errors.ts';
+
+/** A refusal with an answer for the caller; everything else that is thrown leaves as a bare 500. */
+export class ApiError extends Error {
+  override readonly name = 'ApiError';
+  readonly code: ApiErrorCode;
+  readonly errors: readonly FieldError[] | undefined;
+  readonly headers: Readonly<Record<string, string>>;
+  constructor(
+    code: ApiErrorCode,
+    detail: string,
+    more: { errors?: readonly FieldError[]; headers?: Record<string, string> } = {},
+  ) {
+    super(detail);
+    this.code = code;
+    this.errors = more.errors;
+    this.headers = more.headers ?? {};
+  }
+}
+
+export function problemOf(error: ApiError, requestId: string): Problem {
+  const { status, title } = API_ERRORS[error.code];
+  return {
+    type: `urn:airlock:error:${error.code}`,
+    title,
+    status,
+    detail: error.message,
+    code: error.code,
+    request_id: requestId,
+    ...(error.errors ? { errors: [...error.errors] } : {}),
+  };
+}
+
+/** What zod found, as field, expectation and what came. `value` is the parsed input the issues speak of. */
+export function fieldErrorsOf(
+  place: 'body' | 'query' | 'path',
+  issues: readonly z.core.$ZodIssue[],
+  value: unknown,
+): FieldError[] {
+  return issues.flatMap((issue): FieldError[] => {
+    if (issue.code === 'unrecognized_keys') {
+      return issue.keys.map((key) => ({
+        field: fieldName(place, [...issue.path, key]),
+        expected: 'no such field',
+        received: printable(valueAt(value, [...issue.path, key])),
+      }));
+    }
+    if (issue.code === 'invalid_key' || issue.code === 'invalid_union' || issue.code === 'invalid_element') {
+      const inner = issue.code === 'invalid_union' ? issue.errors.flat() : issue.issues;
+      const expected = [...new Set(inner.map(expectationOf))].join(' or ');
+      return [
+        {
+          field: fieldName(place, issue.path),
+          expected: expected || issue.message,
+          received: printable(valueAt(value, issue.path)),
+        },
+      ];
+    }
+    return [
+      { field: fieldName(place, issue.path), expected: expectationOf(issue), received: printable(valueAt(value, issue.path)) },
+    ];
+  });
+}
+
+function expectationOf(issue: z.core.$ZodIssue): string {
+  switch (issue.code) {
+    case 'invalid_type':
+      return issue.expected;
+    case 'invalid_value':
+      return `one of ${issue.values.map(String).join(', ')}`;
+    case 'too_big':
+      return `at most ${issue.maximum}${unitOf(issue.origin)}`;
+    case 'too_small':
+      return `${issue.inclusive ? 'at least' : 'more than'} ${issue.minimum}${unitOf(issue.origin)}`;
+    default:
+      return issue.message.replace(/^(expected|Invalid input:? expected) /i, '');
+  }
+}
+
+const UNITS: Record<string, string> = { string: ' characters', array: ' items', set: ' items', map: ' entries', file: ' bytes' };
+const unitOf = (origin: string): string => UNITS[origin] ?? '';
+
+const fieldName = (place: string, path: readonly PropertyKey[]): string =>
+  path.reduce<string>(
+    (name, key) => (typeof key === 'number' ? `${name}[${key}]` : `${name}.${printable(key, 64).replace(/^"|"$/g, '')}`),
+    place,
+  );
+
+const valueAt = (value: unknown, path: readonly PropertyKey[]): unknown =>
+  path.reduce<unknown>((at, key) => (at !== null && typeof at === 'object' ? Reflect.get(at, key) : undefined), value);
+
+/** What came, short and without characters that would steer a terminal or a page. */
+function printable(value: unknown, maxLength = 80): string {
+  if (value === undefined) return 'nothing';
+  const text =
+    typeof value === 'string' ? JSON.stringify(value) : typeof value === 'object' ? JSON.stringify(value) : String(value);
+  const clean = text.replace(/[^\x20-\x7e]/g, (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`);
+  return clean.length > maxLength ? `${clean.slice(0, maxLength)}… (${clean.length} characters)` : clean;
+}
