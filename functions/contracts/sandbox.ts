@@ -7,7 +7,7 @@ const task = { task_arn: z.string(), address: z.string() };
 
 /** One task of the pool: it serves one run and dies. */
 export const sandbox = z.discriminatedUnion('status', [
-  z.object({ ...common, status: z.literal('starting'), task_arn: z.string().optional() }),
+  z.object({ ...common, status: z.literal('starting'), task_arn: z.string().optional(), probed_at: timestamp.optional() }),
   z.object({ ...common, ...task, status: z.literal('idle'), image_id: z.string() }),
   z.object({
     ...common,

@@ -50,5 +50,5 @@ export const recordOutput = z.object({ outcome: z.enum(['recorded', 'already_rec
 export type RecordOutput = z.infer<typeof recordOutput>;
 
 export const cancelRunInput = z.object({ execution_id: executionId, reason: z.string() });
-export const probeSandboxInput = z.object({ sandbox_id: sandboxId });
+export const probeSandboxInput = z.object({ sandbox_id: sandboxId, task_arn: z.string(), address: z.ipv4() });
 export const probeSandboxOutput = z.object({ outcome: z.enum(['idle', 'not_ready', 'gone']) });

@@ -2,15 +2,15 @@
  * The wrapper of every API function, in the order that holds everywhere: request id, front door, authentication, permission, parsing,
  * handler, response schema. What a route is comes from its contract alone.
  */
-import { timingSafeEqual } from 'node:crypto';
 import middy from '@middy/core';
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from 'aws-lambda';
 import { z } from 'zod';
 import type { RouteContract } from '../contracts/route.ts';
 import { type Actor, hasPermission } from '../core/identity/actor.ts';
-import { AmbiguousJson, parseUnambiguousJson, sha256 } from '../core/text/json.ts';
+import { AmbiguousJson, parseUnambiguousJson } from '../core/text/json.ts';
 import { type Authenticate, authentication } from './authentication.ts';
 import { ApiError, fieldErrorsOf, problemOf } from './errors.ts';
+import { isThroughFrontDoor } from './front-door.ts';
 import { log } from './log.ts';
 
 type ParsedBy<S> = S extends z.ZodType ? z.output<S> : undefined;
@@ -44,6 +44,8 @@ export const route = <R extends RouteContract>(contract: R, handle: Handle<R>): 
   contract,
   handle: handle as unknown as Route['handle'],
 });
+
+export const ok = <B>(body: B): { status: 200; body: B } => ({ status: 200, body });
 
 interface Settings {
   readonly FRONT_DOOR_SECRET: string;
@@ -169,13 +171,10 @@ const jsonAnswer = (statusCode: number, body: unknown, headers: Record<string, s
   body: JSON.stringify(body),
 });
 
-/** CloudFront, and the edge on one machine, add the secret; calls around them end here. */
 function throughFrontDoor(secret: string): middy.MiddlewareObj<APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2> {
-  const expected = Buffer.from(sha256(secret));
   return {
     before: ({ event }) => {
-      const came = Buffer.from(sha256(event.headers['x-airlock-front-door'] ?? ''));
-      if (!timingSafeEqual(came, expected)) throw new ApiError('not_through_front_door', 'Use the public address.');
+      if (!isThroughFrontDoor(event.headers, secret)) throw new ApiError('not_through_front_door', 'Use the public address.');
     },
   };
 }

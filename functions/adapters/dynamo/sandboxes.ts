@@ -76,6 +76,35 @@ export function dynamoSandboxes(table: string): SandboxStore {
       });
     },
 
+    beginProbe: (sandboxId, now, againAfterMs) =>
+      succeeds({
+        TableName: table,
+        Key: { sandbox_id: sandboxId },
+        UpdateExpression: 'SET probed_at = :now',
+        ConditionExpression: '#status = :starting AND (attribute_not_exists(probed_at) OR probed_at < :before)',
+        ExpressionAttributeNames: { '#status': 'status' },
+        ExpressionAttributeValues: {
+          ':now': now.toISOString(),
+          ':starting': 'starting',
+          ':before': new Date(now.getTime() - againAfterMs).toISOString(),
+        },
+      }),
+
+    lease: (name, now, milliseconds) =>
+      succeeds({
+        TableName: table,
+        Key: { sandbox_id: `lease#${name}` },
+        UpdateExpression: 'SET leased_until = :until',
+        ConditionExpression: 'attribute_not_exists(leased_until) OR leased_until < :now',
+        ExpressionAttributeValues: { ':until': new Date(now.getTime() + milliseconds).toISOString(), ':now': now.toISOString() },
+      }),
+
+    async endLease(name) {
+      await documents.send(
+        new UpdateCommand({ TableName: table, Key: { sandbox_id: `lease#${name}` }, UpdateExpression: 'REMOVE leased_until' }),
+      );
+    },
+
     async markIdle(sandboxId, facts, now) {
       const isIdle = await succeeds({
         TableName: table,

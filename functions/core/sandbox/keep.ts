@@ -14,7 +14,7 @@ export interface KeeperParts {
   readonly provider: SandboxProvider;
   readonly tokens: TaskTokens;
   /** Asks inside the VPC whether the supervisor answers; that marks the sandbox idle. Does not wait. */
-  readonly probe: (sandboxId: string) => Promise<void>;
+  readonly probe: (sandbox: { sandbox_id: string; task_arn: string; address: string }) => Promise<void>;
   readonly clock: Clock;
   readonly ids: Ids;
   readonly settings: { poolSize: number; maxIdleSeconds: number; maxConcurrent: number };
@@ -22,6 +22,8 @@ export interface KeeperParts {
 
 /** A task that has not come up by then is given up; Fargate needs tens of seconds. */
 const START_PATIENCE_MS = 5 * 60_000;
+/** A probe waits inside the VPC for most of a minute; another before that would only wait beside it. */
+const PROBE_AGAIN_MS = 60_000;
 
 export async function keepPool(parts: KeeperParts): Promise<{ started: number; admitted: number; stillStarting: number }> {
   const stillStarting = await followTasks(parts);
@@ -51,11 +53,16 @@ async function refill(parts: KeeperParts): Promise<number> {
       updated_at: at,
     };
     if (!(await parts.sandboxes.addStarting(sandbox, poolSize))) break;
-    const task = await parts.provider.start(sandbox.sandbox_id);
-    await parts.sandboxes.setTask(sandbox.sandbox_id, task.task_arn);
+    await startTask(parts, sandbox.sandbox_id);
     started += 1;
   }
   return started;
+}
+
+async function startTask(parts: KeeperParts, sandboxId: string): Promise<TaskState> {
+  const task = await parts.provider.start(sandboxId);
+  await parts.sandboxes.setTask(sandboxId, task.task_arn);
+  return task;
 }
 
 /** Looks after every pool member that serves nobody: probes those that run, gives up those that died or came up too late. */
@@ -73,9 +80,10 @@ async function followTasks(parts: KeeperParts): Promise<number> {
     } else if (member.status === 'starting') {
       starting += 1;
       // A crash between the row and RunTask leaves a row without a task; starting it again is the same task.
-      if (!member.task_arn)
-        await parts.sandboxes.setTask(member.sandbox_id, (await parts.provider.start(member.sandbox_id)).task_arn);
-      else if (tasks.get(member.task_arn)?.address) await parts.probe(member.sandbox_id);
+      const task = member.task_arn ? tasks.get(member.task_arn) : await startTask(parts, member.sandbox_id);
+      if (task?.address && (await parts.sandboxes.beginProbe(member.sandbox_id, parts.clock.now(), PROBE_AGAIN_MS))) {
+        await parts.probe({ sandbox_id: member.sandbox_id, task_arn: task.task_arn, address: task.address });
+      }
     }
   }
   return starting;

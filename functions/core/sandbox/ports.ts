@@ -15,6 +15,8 @@ export interface SandboxStore {
   /** Adds a member while fewer than `size` are starting or idle; exact under any number of callers. */
   addStarting(sandbox: SandboxIn<'starting'>, size: number): Promise<boolean>;
   setTask(sandboxId: string, taskArn: string): Promise<void>;
+  /** True for one caller every so often: whoever gets it asks the sandbox whether it is ready. */
+  beginProbe(sandboxId: string, now: Date, againAfterMs: number): Promise<boolean>;
   /** starting → idle; false when the sandbox is anything else by now. */
   markIdle(sandboxId: string, facts: { task_arn: string; address: string; image_id: string }, now: Date): Promise<boolean>;
   /** idle → claimed for exactly one caller. */
@@ -28,6 +30,9 @@ export interface SandboxStore {
   /** Takes a place among the concurrent executions; true also when the execution holds one already. */
   admit(pool: string, executionId: string, maxConcurrent: number): Promise<boolean>;
   releasePlace(pool: string, executionId: string): Promise<void>;
+  /** True for one caller until the time is over. */
+  lease(name: string, now: Date, milliseconds: number): Promise<boolean>;
+  endLease(name: string): Promise<void>;
 }
 
 export interface TaskState {

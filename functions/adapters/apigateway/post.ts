@@ -1,0 +1,15 @@
+import { ApiGatewayManagementApiClient, GoneException, PostToConnectionCommand } from '@aws-sdk/client-apigatewaymanagementapi';
+import type { PostToConnection } from '../../core/live/ports.ts';
+
+export function postToConnection(endpoint: string): PostToConnection {
+  const client = new ApiGatewayManagementApiClient({ endpoint, maxAttempts: 4 });
+  return async (connectionId, frame) => {
+    try {
+      await client.send(new PostToConnectionCommand({ ConnectionId: connectionId, Data: Buffer.from(frame) }));
+      return 'sent';
+    } catch (error) {
+      if (error instanceof GoneException) return 'gone';
+      throw error;
+    }
+  };
+}

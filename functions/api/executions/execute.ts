@@ -1,0 +1,96 @@
+import type { ExecutionResult } from '../../contracts/execution.ts';
+import { type execute as executeRoute, LONG_POLL_MAX_SECONDS } from '../../contracts/routes.ts';
+import { appendToChain, EMPTY_CHAIN } from '../../core/audit/chain.ts';
+import { blobKey, prepareSubmission } from '../../core/execution/submit.ts';
+import { canonicalJson, sha256 } from '../../core/text/json.ts';
+import type { ApiAnswer, ApiRequest } from '../../runtime/api-handler.ts';
+import { ApiError } from '../../runtime/errors.ts';
+import type { Parts } from './index.ts';
+import { viewOf } from './read.ts';
+
+type Request = ApiRequest<typeof executeRoute>;
+
+export async function execute(parts: Parts, request: Request): Promise<ApiAnswer<typeof executeRoute>> {
+  const waitSeconds = preferredWait(request.headers.prefer);
+  const executionId = await submit(parts, request);
+  const view = await waitUntilDone(parts, executionId, waitSeconds);
+  const location = { location: `/api/v1/executions/${executionId}` };
+  if (view.phase === 'done') return { status: 200, body: view, headers: location };
+  return { status: 202, body: view, headers: location };
+}
+
+/** Everything durable is written before the machine starts; a crash between is mended by the reconciler. */
+async function submit(parts: Parts, request: Request): Promise<string> {
+  const now = parts.clock.now();
+  const key = idempotencyKey(request);
+  const prepared = prepareSubmission(request.body, {
+    actor: request.actor,
+    configuration: parts.configuration,
+    imageId: parts.imageId,
+    executionId: `exec_${parts.ids.uuid()}`,
+    now,
+  });
+  if (prepared.outcome === 'forbidden') throw new ApiError('forbidden', prepared.detail);
+  if (prepared.outcome === 'invalid') {
+    throw new ApiError('validation_failed', 'The request asks for what is not offered.', { errors: prepared.errors });
+  }
+  const { execution, manifestBytes, files } = prepared.submission;
+  await Promise.all([
+    parts.objects.put(execution.manifest_key, manifestBytes, 'application/json'),
+    ...files.map((file) => parts.objects.put(blobKey(file.sha256), file.bytes, 'application/octet-stream')),
+  ]);
+  const { record } = appendToChain(execution.execution_id, EMPTY_CHAIN, {
+    action: 'submitted',
+    actor: request.actor.user_id,
+    at: now.toISOString(),
+    details: { digest: execution.digest, language: execution.language, approval_required: execution.approval.required },
+  });
+  const created = await parts.executions.create(execution, record, key);
+  if (created.outcome === 'key_used_otherwise') {
+    throw new ApiError(
+      'idempotency_mismatch',
+      'This Idempotency-Key came with another request before. Use a new key for a new request.',
+    );
+  }
+  const executionId = created.outcome === 'repeated' ? created.execution_id : execution.execution_id;
+  if (created.outcome === 'created') await parts.machine.start(executionId, 1);
+  return executionId;
+}
+
+function idempotencyKey(request: Request) {
+  const key = request.headers['idempotency-key'];
+  if (key === undefined) return null;
+  if (!/^[\x21-\x7e]{1,128}$/.test(key)) {
+    const errors = [
+      {
+        field: 'header.Idempotency-Key',
+        expected: '1 to 128 printable characters without spaces',
+        received: `${key.length} characters`,
+      },
+    ];
+    throw new ApiError('validation_failed', 'The idempotency key is not as expected.', { errors });
+  }
+  return { user_id: request.actor.user_id, key, request_hash: sha256(canonicalJson(request.body)) };
+}
+
+/** `Prefer: wait=<seconds>` (RFC 7240), at most as long as a long poll. Other preferences are ignored, as that RFC says. */
+function preferredWait(prefer: string | undefined): number {
+  const seconds = /(?:^|[,;\s])wait\s*=\s*(\d{1,6})(?:$|[,;\s])/.exec(prefer ?? '')?.[1];
+  return seconds === undefined ? 0 : Math.min(Number(seconds), LONG_POLL_MAX_SECONDS);
+}
+
+async function waitUntilDone(parts: Parts, executionId: string, seconds: number): Promise<ExecutionResult> {
+  const until = parts.clock.now().getTime() + seconds * 1000;
+  for (let seen = 0; ; ) {
+    const row = await parts.executions.get(executionId);
+    if (!row) throw new Error(`execution ${executionId} vanished after it was written`);
+    const left = until - parts.clock.now().getTime();
+    // Nobody waits for a human here: that takes longer than a connection lives.
+    if (row.phase === 'done' || row.phase === 'awaiting_approval' || left <= 0) return await viewOf(parts, row);
+    await parts.live.waitBeyond(executionId, seen, left);
+    const news = await parts.live.read(executionId, seen, 1000);
+    seen = news?.at(-1)?.seq ?? seen;
+    // The log ends a moment before the row is written.
+    if (news?.length === 0) await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}

@@ -1,0 +1,29 @@
+import type { Actor } from '../identity/actor.ts';
+
+/** One connection that follows one topic. `cursor` is the last seq it was given. */
+export interface Subscription {
+  readonly connection_id: string;
+  readonly cursor: number;
+}
+
+export interface LiveStore {
+  putTicket(ticket: string, holder: { actor: Actor; client_id: string }, expiresAt: Date): Promise<void>;
+  /** The holder, once; null for every later call. */
+  takeTicket(ticket: string, clientId: string, now: Date): Promise<Actor | null>;
+  connect(connectionId: string, actor: Actor, now: Date): Promise<void>;
+  actorOf(connectionId: string): Promise<Actor | null>;
+  disconnect(connectionId: string): Promise<void>;
+  subscribe(topic: string, connectionId: string, after: number, now: Date): Promise<void>;
+  unsubscribe(topic: string, connectionId: string): Promise<void>;
+  subscribers(topic: string): Promise<Subscription[]>;
+  subscription(topic: string, connectionId: string): Promise<Subscription | null>;
+  /** Takes the right to send from `from + 1` through `to`; false when another sender is at it or the cursor stands elsewhere. */
+  beginSend(topic: string, connectionId: string, from: number, to: number, now: Date): Promise<boolean>;
+  /** Somebody who could not send notes how far there is something to send. */
+  noteMore(topic: string, connectionId: string, seq: number): Promise<void>;
+  /** True when more was noted meanwhile than was sent. */
+  endSend(topic: string, connectionId: string): Promise<boolean>;
+}
+
+/** `gone` when the connection no longer exists. */
+export type PostToConnection = (connectionId: string, frame: string) => Promise<'sent' | 'gone'>;

@@ -1,0 +1,76 @@
+import type { DynamoDBStreamEvent } from 'aws-lambda';
+import { dynamoExecutions } from '../../adapters/dynamo/executions.ts';
+import { dynamoSandboxes } from '../../adapters/dynamo/sandboxes.ts';
+import { fargateProvider } from '../../adapters/ecs/provider.ts';
+import { ticketJwks } from '../../adapters/kms/ticket-key.ts';
+import { invokeLater } from '../../adapters/lambda/invoke.ts';
+import { taskTokens } from '../../adapters/sfn/machine.ts';
+import { type KeeperParts, keepPool, stopTask } from '../../core/sandbox/keep.ts';
+import { readConfiguration } from '../../runtime/configuration.ts';
+import { environmentOf } from '../../runtime/environment.ts';
+import { log } from '../../runtime/log.ts';
+import { type RowChange, streamHandler } from '../../runtime/stream-handler.ts';
+import { clock, ids, wait } from '../../runtime/system.ts';
+
+const environment = environmentOf('events/keeper');
+const configuration = readConfiguration();
+let jwks: Promise<string> | null = null;
+
+const parts: KeeperParts = {
+  sandboxes: dynamoSandboxes(environment.SANDBOXES_TABLE),
+  executions: dynamoExecutions({ executions: environment.EXECUTIONS_TABLE, audit: '' }),
+  provider: fargateProvider({
+    cluster: environment.CLUSTER_ARN,
+    taskDefinition: environment.TASK_DEFINITION_ARN,
+    subnets: environment.SUBNET_IDS.split(','),
+    securityGroup: environment.SECURITY_GROUP_ID,
+    containerName: 'sandbox',
+    environment: async () => {
+      jwks ??= ticketJwks(environment.TICKET_KEY_ID);
+      return { AIRLOCK_TICKET_JWKS: await jwks, AIRLOCK_LIMITS: JSON.stringify(configuration.sandboxPool.limits) };
+    },
+  }),
+  tokens: taskTokens,
+  probe: (sandbox) => invokeLater(environment.PROBE_FUNCTION, sandbox),
+  clock,
+  ids,
+  settings: {
+    poolSize: configuration.sandboxPool.size,
+    maxIdleSeconds: configuration.sandboxPool.max_idle_seconds,
+    maxConcurrent: configuration.maxConcurrentExecutions,
+  },
+};
+
+const onRowChange = streamHandler('keeper', async (change) => {
+  const { after } = change;
+  if (after?.status === 'stopped' && statusChanged(change)) {
+    await stopTask(parts, { task_arn: textOf(after.task_arn), reason: textOf(after.reason) ?? 'stopped' });
+  }
+});
+
+/** Called by the sandboxes table's stream, the clock, and ECS when a task changes. */
+export async function handler(event: DynamoDBStreamEvent | Record<string, unknown>) {
+  const rows = 'Records' in event ? (event as DynamoDBStreamEvent) : null;
+  const answer = rows ? await onRowChange(rows) : { batchItemFailures: [] };
+  await keepAndFollow();
+  return answer;
+}
+
+const FOLLOW_MS = 15_000;
+const FOLLOW_PAUSE_MS = 250;
+
+/** New tasks get their address a moment after they start; one keeper at a time looks after them for a while, then the clock does. */
+async function keepAndFollow(): Promise<void> {
+  let pass = await keepPool(parts);
+  log.info('kept the pool', pass);
+  if (pass.stillStarting === 0 || !(await parts.sandboxes.lease('follow-starting', clock.now(), FOLLOW_MS + 5000))) return;
+  const until = clock.now().getTime() + FOLLOW_MS;
+  while (pass.stillStarting > 0 && clock.now().getTime() < until) {
+    await wait(FOLLOW_PAUSE_MS);
+    pass = await keepPool(parts);
+  }
+  await parts.sandboxes.endLease('follow-starting');
+}
+
+const statusChanged = ({ before, after }: RowChange): boolean => before?.status !== after?.status;
+const textOf = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);

@@ -1,0 +1,24 @@
+import { dynamoApprovals } from '../../adapters/dynamo/approvals.ts';
+import { dynamoExecutions } from '../../adapters/dynamo/executions.ts';
+import { dynamoSandboxes } from '../../adapters/dynamo/sandboxes.ts';
+import { executionMachine, taskTokens } from '../../adapters/sfn/machine.ts';
+import { reconcile } from '../../core/execution/reconcile.ts';
+import { environmentOf } from '../../runtime/environment.ts';
+import { log } from '../../runtime/log.ts';
+import { clock } from '../../runtime/system.ts';
+
+const environment = environmentOf('events/reconciler');
+const parts = {
+  executions: dynamoExecutions({ executions: environment.EXECUTIONS_TABLE, audit: environment.AUDIT_TABLE }),
+  approvals: dynamoApprovals({ approvals: environment.APPROVALS_TABLE, audit: environment.AUDIT_TABLE }),
+  sandboxes: dynamoSandboxes(environment.SANDBOXES_TABLE),
+  machine: executionMachine(environment.EXECUTION_STATE_MACHINE_ARN),
+  tokens: taskTokens,
+  clock,
+};
+
+export async function handler() {
+  const mended = await reconcile(parts);
+  log.info('reconciled', mended);
+  return mended;
+}

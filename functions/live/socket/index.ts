@@ -1,0 +1,79 @@
+import type { APIGatewayProxyResultV2 } from 'aws-lambda';
+import { dynamoExecutions } from '../../adapters/dynamo/executions.ts';
+import { dynamoLive } from '../../adapters/dynamo/live.ts';
+import { invokeLater } from '../../adapters/lambda/invoke.ts';
+import { type ClientMessage, clientMessage } from '../../contracts/live.ts';
+import { maySee } from '../../core/identity/actor.ts';
+import { frame } from '../../core/live/deliver.ts';
+import { environmentOf } from '../../runtime/environment.ts';
+import { isThroughFrontDoor } from '../../runtime/front-door.ts';
+import { log } from '../../runtime/log.ts';
+import { clock } from '../../runtime/system.ts';
+
+const environment = environmentOf('live/socket');
+const store = dynamoLive(environment.EPHEMERA_TABLE);
+const executions = dynamoExecutions({ executions: environment.EXECUTIONS_TABLE, audit: '' });
+
+interface SocketEvent {
+  readonly requestContext: { readonly connectionId: string; readonly routeKey: string };
+  readonly headers?: Record<string, string | undefined>;
+  readonly queryStringParameters?: Record<string, string | undefined> | null;
+  readonly body?: string | null;
+}
+
+export async function handler(event: SocketEvent): Promise<APIGatewayProxyResultV2> {
+  const { connectionId, routeKey } = event.requestContext;
+  try {
+    if (routeKey === '$connect') return { statusCode: await connect(event) };
+    if (routeKey === '$disconnect') {
+      await store.disconnect(connectionId);
+      return { statusCode: 200 };
+    }
+    return { statusCode: 200, body: await answer(connectionId, event.body ?? '') };
+  } catch (error) {
+    log.error('socket failed', error, { connection_id: connectionId });
+    return { statusCode: 500, body: frame({ type: 'error', code: 'internal_error', detail: 'Something failed on our side.' }) };
+  } finally {
+    log.info('socket', { connection_id: connectionId, route: routeKey });
+  }
+}
+
+async function connect(event: SocketEvent): Promise<number> {
+  if (!isThroughFrontDoor(event.headers ?? {}, environment.FRONT_DOOR_SECRET)) return 403;
+  const { ticket, client_id: clientId } = event.queryStringParameters ?? {};
+  const actor = ticket && clientId ? await store.takeTicket(ticket, clientId, clock.now()) : null;
+  if (!actor) return 401;
+  await store.connect(event.requestContext.connectionId, actor, clock.now());
+  return 200;
+}
+
+const refusal = (code: string, detail: string): string => frame({ type: 'error', code, detail });
+
+async function answer(connectionId: string, text: string): Promise<string> {
+  const message = read(text);
+  if (!message)
+    return refusal(
+      'validation_failed',
+      'Expected {"action":"subscribe"|"unsubscribe","topic":"execution:<id>","after":0} or {"action":"ping"}.',
+    );
+  if (message.action === 'ping') return frame({ type: 'pong' });
+  if (message.action === 'unsubscribe') {
+    await store.unsubscribe(message.topic, connectionId);
+    return frame({ type: 'unsubscribed', topic: message.topic });
+  }
+  const actor = await store.actorOf(connectionId);
+  const executionId = message.topic.slice('execution:'.length);
+  const row = actor && (await executions.get(executionId));
+  if (!actor || !row || !maySee(actor, row)) return refusal('not_found', 'There is no such topic, or it is not yours.');
+  await store.subscribe(message.topic, connectionId, message.after, clock.now());
+  await invokeLater(environment.CATCH_UP_FUNCTION, { execution_id: executionId, connection_id: connectionId });
+  return frame({ type: 'subscribed', topic: message.topic, after: message.after });
+}
+
+function read(text: string): ClientMessage | null {
+  try {
+    return clientMessage.parse(JSON.parse(text));
+  } catch {
+    return null;
+  }
+}
