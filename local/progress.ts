@@ -1,6 +1,12 @@
 /** What a person sees while things happen. Colours appear on a terminal only. */
 const isTerminal = process.stdout.isTTY === true && process.env.NO_COLOR === undefined;
 
+// Whoever reads may stop reading, as `head` does.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit();
+});
+
 const paint = (code: string) => (text: string) => (isTerminal ? `\u001b[${code}m${text}\u001b[0m` : text);
 export const bold = paint('1');
 export const dim = paint('2');

@@ -37,27 +37,37 @@ export function upstreamHeaders(
   configuration: EdgeConfiguration,
 ): IncomingHttpHeaders {
   const passed = Object.entries(sent).filter(([name]) => !isReserved(name.toLowerCase()));
+  // An IPv4 client of a dual socket shows up as an IPv6 address.
+  const address = viewer.address.replace(/^::ffff:/, '');
   return {
     ...Object.fromEntries(passed),
     [frontDoorHeader]: configuration.frontDoorSecret,
-    [viewerAddressHeader]: viewerAddress(viewer),
-    'x-forwarded-for': viewer.address,
+    // CloudFront joins address and port with a colon, also for IPv6.
+    [viewerAddressHeader]: `${address}:${viewer.port}`,
+    'x-forwarded-for': address,
   };
 }
 
-/** CloudFront writes address and port with a colon, also for IPv6. An IPv4 client of a dual socket appears as IPv4. */
-const viewerAddress = ({ address, port }: Viewer): string => `${address.replace(/^::ffff:/, '')}:${port}`;
-
 export type Route = { readonly kind: 'api'; readonly target: string } | { readonly kind: 'web' } | { readonly kind: 'unknown' };
 
-/** Where a request goes. The path is passed on byte for byte, so that the API sees what the client sent. */
+/**
+ * Where a request goes. The path is passed on byte for byte, so that the API sees what the client sent; one that an upstream could
+ * read as climbing out of the API, into the emulator's own routes, goes nowhere.
+ */
 export function routeOf(requestTarget: string, { emulatorUrl, httpApiId }: EdgeConfiguration): Route {
   const path = pathOf(requestTarget);
+  if (hasDotSegment(path)) return { kind: 'unknown' };
   if (path === '/api' || path.startsWith('/api/')) {
     return { kind: 'api', target: `${emulatorUrl}/_aws/execute-api/${httpApiId}/$default${requestTarget}` };
   }
   return path === '/' ? { kind: 'web' } : { kind: 'unknown' };
 }
+
+const hasDotSegment = (path: string): boolean =>
+  path
+    .replace(/%2e/gi, '.')
+    .split(/[/\\]|%2f|%5c/i)
+    .some((segment) => segment === '.' || segment === '..');
 
 /**
  * WebSocket APIs have no paths: the client id moves from the path into the query, over any that the client put there.

@@ -81,26 +81,29 @@ const buildConfigurationFile = (instance: Instance): string => join(instance.dir
 const sandboxConfigurationFile = (instance: Instance): string => join(instance.directory, 'engine', 'sandboxes.conf');
 
 /** runc and cgroupfs because crun refuses the mixed cgroup hierarchies that some machines still have. */
-const engineTable = (runtime: string): string => `[engine]
+const engineTable = `[engine]
 cgroup_manager = "cgroupfs"
 events_logger = "file"
-runtime = "${runtime}"
+runtime = "runc"
 `;
 
-/** Two configurations: images are built as usual; sandboxes start under the wrapped runtime, on the network without a route. */
+/**
+ * Two configurations: images are built as usual; sandboxes start under the wrapped runtime, on the network without a route. The wrapper
+ * goes by the name of what it wraps, so that podman can stop and remove these containers also without this configuration.
+ */
 function writeConfigurations(instance: Instance, engine: Engine): void {
   const directory = join(instance.directory, 'engine');
   mkdirSync(directory, { recursive: true });
   const runtime = writeSandboxRuntime(directory);
-  writePrivateFile(buildConfigurationFile(instance), engineTable('runc'));
+  writePrivateFile(buildConfigurationFile(instance), engineTable);
   writePrivateFile(
     sandboxConfigurationFile(instance),
     `[containers]
 default_ulimits = ["nofile=4096:4096", "nproc=1024:1024"]
 
-${engineTable('airlock')}
+${engineTable}
 [engine.runtimes]
-airlock = ["${runtime}"]
+runc = ["${runtime}"]
 
 [network]
 default_network = "${engine.network}"

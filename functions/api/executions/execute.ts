@@ -31,6 +31,14 @@ async function submit(parts: Parts, request: Request): Promise<string> {
     now,
   });
   if (prepared.outcome === 'forbidden') throw new ApiError('forbidden', prepared.detail);
+  if (prepared.outcome === 'blocked') {
+    const errors = prepared.findings.map(({ line, message, level }) => ({
+      field: line === null ? 'body.code' : `body.code, line ${line}`,
+      expected: `code below the risk ${level}`,
+      received: message,
+    }));
+    throw new ApiError('policy_blocked', `The review finds the risk ${prepared.level}, which is not run here.`, { errors });
+  }
   if (prepared.outcome === 'invalid') {
     throw new ApiError('validation_failed', 'The request asks for what is not offered.', { errors: prepared.errors });
   }

@@ -2,6 +2,7 @@
  * The gate. Whether a ticket may be signed is answered from the stored manifest, the approval's own row and the rules in force now,
  * never from what the caller says: its input is three ids.
  */
+import type { Manifest } from '../../contracts/manifest.ts';
 import type { TicketClaims } from '../../contracts/ticket.ts';
 import { TICKET_MAX_LIFETIME_SECONDS } from '../../contracts/ticket.ts';
 import type { ApprovalStore } from '../approval/ports.ts';
@@ -9,6 +10,7 @@ import type { Clock, Ids } from '../clock.ts';
 import type { IdentityStore } from '../identity/ports.ts';
 import { isApprovalRequired } from '../policy/approval-requirement.ts';
 import type { Configuration } from '../policy/configuration.ts';
+import { review } from '../policy/review.ts';
 import { ManifestUnreadable, readManifest } from './manifest.ts';
 import type { ExecutionStore, ObjectStore } from './ports.ts';
 
@@ -64,14 +66,7 @@ export async function mayRun(
 async function basisFor(
   parts: GateParts,
   approvalId: string | undefined,
-  manifest: {
-    requester_id: string;
-    execution_id: string;
-    approval_requested: boolean;
-    timeout_seconds: number;
-    network: 'none';
-    profile: { name: string };
-  },
+  manifest: Manifest,
   digest: string,
 ): Promise<TicketClaims['basis'] | null> {
   const approval = approvalId ? await parts.approvals.get(approvalId) : null;
@@ -86,6 +81,7 @@ async function basisFor(
     timeoutSeconds: manifest.timeout_seconds,
     network: manifest.network,
     trustedAgent: requester?.trusted_agent === true && !requester.disabled,
+    riskLevel: review(parts.configuration, manifest).level,
   });
   return requirement.required ? null : { kind: 'rule', rule: requirement.rule };
 }

@@ -2,6 +2,7 @@
  * From a request to one manifest and one row. Pure: what the rules say of this request now, and the exact bytes that approver, gate
  * and sandbox will hash.
  */
+import type { Finding, RiskLevel } from '../../contracts/approval.ts';
 import type { FieldError } from '../../contracts/errors.ts';
 import type { ExecuteRequest, ExecutionIn } from '../../contracts/execution.ts';
 import { approvalIdOf } from '../../contracts/ids.ts';
@@ -11,6 +12,7 @@ import type { Actor } from '../identity/actor.ts';
 import { isApprovalRequired, mayUseProfile } from '../policy/approval-requirement.ts';
 import type { Configuration } from '../policy/configuration.ts';
 import { resolveLimits } from '../policy/limits.ts';
+import { isBlocked, review } from '../policy/review.ts';
 import { canonicalJson, sha256 } from '../text/json.ts';
 
 export interface InputFile {
@@ -28,7 +30,9 @@ export interface Submission {
 export type SubmissionOutcome =
   | { readonly outcome: 'accepted'; readonly submission: Submission }
   | { readonly outcome: 'invalid'; readonly errors: readonly FieldError[] }
-  | { readonly outcome: 'forbidden'; readonly detail: string };
+  | { readonly outcome: 'forbidden'; readonly detail: string }
+  /** The owner's threshold refuses such code outright: no human can let it run. */
+  | { readonly outcome: 'blocked'; readonly level: RiskLevel; readonly findings: readonly Finding[] };
 
 const ENTRYPOINTS: Record<Language, { standard: string; endings: readonly string[] }> = {
   python: { standard: 'main.py', endings: ['.py'] },
@@ -49,7 +53,7 @@ export function prepareSubmission(
   const errors: FieldError[] = [];
 
   const environment = request.environment ?? request.language;
-  const offered = configuration.environments[environment];
+  const offered = Object.hasOwn(configuration.environments, environment) ? configuration.environments[environment] : undefined;
   if (!offered || offered.language !== request.language) {
     const names = Object.keys(configuration.environments).filter(
       (name) => configuration.environments[name]?.language === request.language,
@@ -83,15 +87,6 @@ export function prepareSubmission(
   });
   if ('errors' in resolved) return { outcome: 'invalid', errors: resolved.errors };
 
-  const approval = isApprovalRequired({
-    configuration,
-    profile,
-    approvalRequested: request.approval_required ?? false,
-    timeoutSeconds: resolved.timeout_seconds,
-    network: 'none',
-    trustedAgent: actor.trusted_agent,
-  });
-
   const manifest: Manifest = {
     version: 1,
     execution_id: executionId,
@@ -112,6 +107,18 @@ export function prepareSubmission(
     context: request.context ?? {},
     image_id: context.imageId,
   };
+  const assessment = review(configuration, manifest);
+  if (isBlocked(configuration, assessment.level))
+    return { outcome: 'blocked', level: assessment.level, findings: assessment.findings };
+  const approval = isApprovalRequired({
+    configuration,
+    profile,
+    approvalRequested: manifest.approval_requested,
+    timeoutSeconds: manifest.timeout_seconds,
+    network: manifest.network,
+    trustedAgent: actor.trusted_agent,
+    riskLevel: assessment.level,
+  });
   const manifestBytes = Buffer.from(canonicalJson(manifest), 'utf8');
   const at = now.toISOString();
   const common = {

@@ -2,6 +2,7 @@
  * The keeper: keeps the pool at its size, finds out which tasks came up or died, stops what nobody needs, and admits who waits. One
  * pass is safe to run at any time, by any number of callers, and mends whatever an earlier pass left half done.
  */
+import type { ResourceLimits } from '../../contracts/manifest.ts';
 import type { SandboxIn } from '../../contracts/sandbox.ts';
 import type { Clock, Ids } from '../clock.ts';
 import type { ExecutionStore, TaskTokens } from '../execution/ports.ts';
@@ -30,6 +31,18 @@ export async function keepPool(parts: KeeperParts): Promise<{ started: number; a
   const started = await refill(parts);
   const admitted = await admitWaiting({ ...parts, maxConcurrent: parts.settings.maxConcurrent });
   return { started, admitted, stillStarting: stillStarting + started };
+}
+
+/** What prestarted interpreters are started under: one pool serves every environment, and a run lowers itself to its own limits. */
+export function largestLimits(all: readonly ResourceLimits[]): ResourceLimits {
+  const largest = (name: keyof ResourceLimits) => Math.max(...all.map((limits) => limits[name]));
+  return {
+    memory_bytes: largest('memory_bytes'),
+    cpu: largest('cpu'),
+    disk_bytes: largest('disk_bytes'),
+    processes: largest('processes'),
+    open_files: largest('open_files'),
+  };
 }
 
 /** Stops the tasks of sandboxes that ended. Called with what the table's stream shows. */

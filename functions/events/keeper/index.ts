@@ -5,7 +5,7 @@ import { fargateProvider } from '../../adapters/ecs/provider.ts';
 import { ticketJwks } from '../../adapters/kms/ticket-key.ts';
 import { invokeLater } from '../../adapters/lambda/invoke.ts';
 import { taskTokens } from '../../adapters/sfn/machine.ts';
-import { type KeeperParts, keepPool, stopTask } from '../../core/sandbox/keep.ts';
+import { type KeeperParts, keepPool, largestLimits, stopTask } from '../../core/sandbox/keep.ts';
 import { readConfiguration } from '../../runtime/configuration.ts';
 import { environmentOf } from '../../runtime/environment.ts';
 import { log } from '../../runtime/log.ts';
@@ -27,7 +27,10 @@ const parts: KeeperParts = {
     containerName: 'sandbox',
     environment: async () => {
       jwks ??= ticketJwks(environment.TICKET_KEY_ID);
-      return { AIRLOCK_TICKET_JWKS: await jwks, AIRLOCK_LIMITS: JSON.stringify(configuration.sandboxPool.limits) };
+      return {
+        AIRLOCK_TICKET_JWKS: await jwks,
+        AIRLOCK_LIMITS: JSON.stringify(largestLimits(Object.values(configuration.environments).map(({ limits }) => limits))),
+      };
     },
   }),
   tokens: taskTokens,
@@ -37,7 +40,7 @@ const parts: KeeperParts = {
   settings: {
     poolSize: configuration.sandboxPool.size,
     maxIdleSeconds: configuration.sandboxPool.max_idle_seconds,
-    maxConcurrent: configuration.maxConcurrentExecutions,
+    maxConcurrent: configuration.interpreter.max_concurrent_executions,
   },
 };
 

@@ -14,7 +14,7 @@ const parts = {
   sandboxes: dynamoSandboxes(environment.SANDBOXES_TABLE),
   tokens: taskTokens,
   clock,
-  maxConcurrent: readConfiguration().maxConcurrentExecutions,
+  maxConcurrent: readConfiguration().interpreter.max_concurrent_executions,
 };
 
 export const handler = taskHandler('join line', joinLineInput, (input) => joinLine(parts, input));

@@ -1,0 +1,184 @@
+/**
+ * The YAML files as owners write them, with the seed's keys. In these schemas a message says what is expected; `problemsOf` adds what
+ * came. Rules between values, within and across files, are in `configuration.ts`.
+ */
+import { z } from 'zod';
+import { riskLevel } from '../../contracts/approval.ts';
+import { language } from '../../contracts/manifest.ts';
+import { ROLES } from '../identity/actor.ts';
+import { formatByteSize, parseByteSize } from './byte-size.ts';
+import { CONDITION_VARIABLES, conditionMistake } from './conditions.ts';
+import { profileName } from './configuration-shape.ts';
+import { MINIMUM_LIMITS } from './limits.ts';
+
+const words = (values: readonly string[]): string => values.join(', ');
+
+/** A mapping with exactly these keys. */
+const section = <S extends z.core.$ZodLooseShape>(shape: S) =>
+  z.strictObject(shape, {
+    error: (issue) =>
+      (issue.code === 'unrecognized_keys' ? 'only the keys ' : 'a mapping with the keys ') + words(Object.keys(shape)),
+  });
+
+const oneOf = <const V extends readonly string[]>(values: V) => z.enum(values, { error: `one of ${words(values)}` });
+const exactly = <const V extends string | boolean>(value: V, because: string) =>
+  z.literal(value, { error: `${value} (${because})` });
+const yesOrNo = z.boolean({ error: 'true or false' });
+const text = z.string({ error: 'text' }).min(1, { error: 'text' });
+
+/** `most` is a guard against slips of the hand, not a capacity. */
+const whole = (what: string, least: number, most: number) => {
+  const error = `a whole number of ${what} from ${least} to ${most}`;
+  return z.int({ error }).min(least, { error }).max(most, { error });
+};
+const seconds = whole('seconds', 1, 86_400);
+const port = whole('a port', 1, 65_535);
+
+const bytes = (least: number) =>
+  z.unknown().transform((value, context): number => {
+    const size = parseByteSize(value);
+    if (size !== null && size >= least) return size;
+    context.addIssue({ code: 'custom', message: `a size of at least ${formatByteSize(least)}, as 512MB or 1GB` });
+    return z.NEVER;
+  });
+
+const cpu = z.unknown().transform((value, context): number => {
+  const share = typeof value === 'string' && /^\d+(\.\d+)?$/.test(value) ? Number(value) : value;
+  if (typeof share === 'number' && share >= MINIMUM_LIMITS.cpu && share <= 64) return share;
+  context.addIssue({ code: 'custom', message: `a share of CPUs from ${MINIMUM_LIMITS.cpu} to 64, as "0.5"` });
+  return z.NEVER;
+});
+
+const imageName = z
+  .string({ error: 'the name of an image' })
+  .regex(/^[a-z0-9][a-z0-9._/:@-]*$/, { error: 'the name of an image' });
+const packageName = z
+  .string({ error: 'the name of a package' })
+  .regex(/^[A-Za-z0-9@][\w./-]*$/, { error: 'the name of a package, without versions' });
+const packageRange = z
+  .string({ error: 'a package with its versions' })
+  .regex(/^[A-Za-z0-9@][\w./-]*(@[\^~]?\d[\w.]*|(>=|==)\d[\w.]*(,<\d[\w.]*)?)$/, {
+    error: 'a package with its versions, as "numpy>=2.2.0,<2.3.0" or "lodash@^4.17.21"',
+  });
+const roles = z.array(oneOf(ROLES), { error: 'a list of roles' }).min(1, { error: `at least one of ${words(ROLES)}` });
+
+const environmentName = z
+  .string()
+  .regex(/^[a-z][a-z0-9_-]{0,63}$/, { error: 'a name of lower-case letters, digits, _ and -, beginning with a letter' });
+
+const executionSecurity = section({
+  execution_environments: z.record(
+    environmentName,
+    section({
+      language: oneOf(language.options).optional(),
+      image: imageName,
+      network_mode: z.literal('none', {
+        error: (issue) => (issue.input === 'restricted' ? 'none (restricted is not supported yet: use none)' : 'none'),
+      }),
+      resource_limits: section({
+        memory: bytes(MINIMUM_LIMITS.memory_bytes),
+        cpu,
+        disk: bytes(MINIMUM_LIMITS.disk_bytes),
+        processes: whole('processes', MINIMUM_LIMITS.processes, 4096),
+        open_files: whole('open files', MINIMUM_LIMITS.open_files, 65_536),
+      }),
+      filesystem: section({
+        read_only: exactly(true, 'a sandbox can write to its workspace and temp_mount only'),
+        temp_mount: exactly('/tmp', 'the one the image has'),
+      }),
+      allowed_packages: z.array(packageName, { error: 'a list of packages' }),
+    }),
+    { error: 'a mapping from names to environments' },
+  ),
+  security_policies: z.record(
+    environmentName,
+    section({
+      profile: oneOf(profileName.options),
+      require_approval: yesOrNo,
+      auto_approve: yesOrNo.default(false),
+      max_execution_time: seconds,
+      audit_level: exactly('full', 'every step is recorded; there is no lower level'),
+      roles,
+      requires_trusted_agent: yesOrNo.default(false),
+    }),
+    { error: 'a mapping from names to policies' },
+  ),
+  sandbox_pool: section({ size: whole('sandboxes', 1, 1000), max_idle_seconds: seconds }),
+});
+
+const interpretedLanguage = section({
+  version: text,
+  base_image: imageName,
+  allowed_packages: z.array(packageRange, { error: 'a list of packages' }),
+  security_profile: oneOf(profileName.options),
+});
+
+const codeInterpreter = section({
+  server: section({ port, execution_timeout: seconds, max_concurrent_executions: whole('executions', 1, 10_000) }),
+  languages: section({
+    python: interpretedLanguage,
+    nodejs: interpretedLanguage,
+    bash: interpretedLanguage,
+    sql: interpretedLanguage,
+  }),
+  security: section({
+    network_access: exactly(false, 'sandboxes have no way out'),
+    file_system: exactly('temporary_only', 'nothing a run writes outlives it, except the files it returns'),
+    resource_limits: section({
+      memory: bytes(MINIMUM_LIMITS.memory_bytes),
+      cpu_shares: whole('shares, 1024 for one CPU,', 1, 64 * 1024),
+      execution_time: seconds,
+    }),
+  }),
+});
+
+const condition = z.string({ error: 'a condition in CEL' }).superRefine((value, context) => {
+  const mistake = conditionMistake(value);
+  if (mistake !== null) {
+    context.addIssue({ code: 'custom', message: `a true-or-false condition over ${CONDITION_VARIABLES}; ${mistake}` });
+  }
+});
+
+const humansInTheLoop = section({
+  server: section({ port, web_interface_port: port }),
+  approval_rules: section({
+    code_execution: section({
+      required_approvers: whole('people', 1, 20),
+      timeout_minutes: whole('minutes', 1, 30 * 24 * 60),
+      eligible_roles: roles,
+      requires_rationale: yesOrNo,
+      auto_approve_conditions: z.array(condition, { error: 'a list of conditions' }),
+    }),
+  }),
+});
+
+const level = oneOf(riskLevel.options);
+const patternText = z
+  .string({ error: 'text to look for' })
+  .min(2, { error: 'at least two characters to look for' })
+  .max(200, { error: 'at most 200 characters to look for' })
+  .refine((pattern) => pattern.trim() === pattern, { error: 'text without white space around it' });
+const dangerousPattern = z.union([patternText, section({ pattern: patternText, level })], {
+  error: 'text to look for (2 to 200 characters, no white space around it), or a mapping with the keys pattern, level',
+});
+
+const workflowSafety = section({
+  safety_policies: section({
+    code_execution: section({
+      max_execution_time: seconds,
+      memory_limit: bytes(MINIMUM_LIMITS.memory_bytes),
+      cpu_limit: cpu,
+      dangerous_patterns: z.array(dangerousPattern, { error: 'a list of patterns' }).max(100, { error: 'at most 100 patterns' }),
+    }),
+  }),
+  risk_thresholds: section({ requires_approval: level.optional(), blocked_execution: level.optional() }).default({}),
+});
+
+export const CONFIGURATION_FILES = {
+  'execution-security.yaml': executionSecurity,
+  'code-interpreter-mcp.yaml': codeInterpreter,
+  'hitl-mcp.yaml': humansInTheLoop,
+  'workflow-safety-policies.yaml': workflowSafety,
+} as const;
+export type ConfigurationFileName = keyof typeof CONFIGURATION_FILES;
+export type ConfigurationFile<N extends ConfigurationFileName> = z.infer<(typeof CONFIGURATION_FILES)[N]>;

@@ -1,0 +1,72 @@
+import { createHash } from 'node:crypto';
+import { copyFileSync, createWriteStream, mkdirSync, renameSync, rmSync } from 'node:fs';
+import { type Readable, Transform } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import type { Manifest } from '../../functions/contracts/manifest.ts';
+import { WORKSPACE } from './guest.ts';
+import { RefusalError } from './refusal.ts';
+
+export const MAX_FILE_BYTES = 100 * 1024 * 1024;
+/** As many distinct files as a sandbox takes before its run. */
+export const MAX_STAGED_FILES = 1000;
+
+/** Files that came before the run, out of every guest's reach until it starts. */
+export interface Staging {
+  /** Takes the bytes in; refuses them if they are too many or not those of this name. */
+  readonly receive: (sha256: string, body: Readable) => Promise<void>;
+  readonly assertComplete: (manifest: Manifest) => void;
+  /** Puts a staged file where the guest will find it; the same content may be wanted at several places. */
+  readonly moveTo: (sha256: string, path: string) => void;
+  readonly remove: () => void;
+}
+
+/** On the workspace's own volume, so that files are moved and not copied when the clock is ticking. */
+export function createStaging(directory = `${WORKSPACE}/.airlock-staging`): Staging {
+  const sizes = new Map<string, number>();
+  const placed = new Map<string, string>();
+  let uploads = 0;
+  rmSync(directory, { recursive: true, force: true });
+  mkdirSync(directory, { mode: 0o700 });
+
+  async function receive(sha256: string, body: Readable): Promise<void> {
+    if (sizes.size >= MAX_STAGED_FILES) throw new RefusalError('file_invalid', `More than ${MAX_STAGED_FILES} files.`);
+    uploads += 1;
+    const partial = `${directory}/partial-${uploads}`;
+    const hash = createHash('sha256');
+    let bytes = 0;
+    const check = new Transform({
+      transform(chunk: Buffer, _encoding, done) {
+        bytes += chunk.length;
+        hash.update(chunk);
+        if (bytes > MAX_FILE_BYTES) done(new RefusalError('file_invalid', `A file has at most ${MAX_FILE_BYTES} bytes.`));
+        else done(null, chunk);
+      },
+    });
+    try {
+      await pipeline(body, check, createWriteStream(partial, { flags: 'wx', mode: 0o600 }), { end: true });
+      if (hash.digest('hex') !== sha256) throw new RefusalError('file_invalid', 'The bytes are not those of this hash.');
+      renameSync(partial, `${directory}/${sha256}`);
+      sizes.set(sha256, bytes);
+    } finally {
+      rmSync(partial, { force: true });
+    }
+  }
+
+  function assertComplete(manifest: Manifest): void {
+    const missing = manifest.files.filter(({ sha256 }) => !sizes.has(sha256));
+    if (missing.length > 0) {
+      throw new RefusalError('files_missing', `Not received yet: ${missing.map(({ sha256 }) => sha256).join(', ')}`);
+    }
+    const other = manifest.files.find(({ sha256, size_bytes }) => sizes.get(sha256) !== size_bytes);
+    if (other) throw new RefusalError('manifest_invalid', `${other.path} has another size than the manifest says.`);
+  }
+
+  function moveTo(sha256: string, path: string): void {
+    const earlier = placed.get(sha256);
+    if (earlier) copyFileSync(earlier, path);
+    else renameSync(`${directory}/${sha256}`, path);
+    placed.set(sha256, earlier ?? path);
+  }
+
+  return { receive, assertComplete, moveTo, remove: () => rmSync(directory, { recursive: true, force: true }) };
+}

@@ -1,0 +1,110 @@
+import { v7 } from 'uuid';
+import type { Approval } from '../../functions/contracts/approval.ts';
+import type { ExecutionIn } from '../../functions/contracts/execution.ts';
+import { approvalIdOf } from '../../functions/contracts/ids.ts';
+import type { Manifest } from '../../functions/contracts/manifest.ts';
+import { EMPTY_CHAIN } from '../../functions/core/audit/chain.ts';
+import type { Actor } from '../../functions/core/identity/actor.ts';
+
+export const NOW = new Date('2026-11-23T10:00:00.000Z');
+export const IMAGE_ID = 'f'.repeat(64);
+export const newExecutionId = (): string => `exec_${v7()}`;
+export const newSandboxId = (): string => `sbx_${v7()}`;
+
+export const actorOf = (roles: Actor['roles'], userId = 'user-1'): Actor => ({
+  user_id: userId,
+  email: `${userId}@airlock.test`,
+  roles,
+  trusted_agent: false,
+});
+
+const limits = { memory_bytes: 512 * 2 ** 20, cpu: 0.5, disk_bytes: 100 * 2 ** 20, processes: 64, open_files: 256 };
+
+export function manifestOf(executionId: string, more: Partial<Manifest> = {}): Manifest {
+  return {
+    version: 1,
+    execution_id: executionId,
+    requester_id: 'user-1',
+    approval_requested: false,
+    language: 'python',
+    code: 'print(1)',
+    entrypoint: 'main.py',
+    args: [],
+    stdin: null,
+    env: {},
+    files: [],
+    environment: 'python',
+    limits,
+    timeout_seconds: 60,
+    network: 'none',
+    profile: { name: 'restricted', content: {} },
+    context: {},
+    image_id: IMAGE_ID,
+    ...more,
+  };
+}
+
+const commonOf = (executionId: string, userId: string) => ({
+  execution_id: executionId,
+  attempt: 1,
+  requester: { user_id: userId, email: `${userId}@airlock.test` },
+  language: 'python' as const,
+  environment: 'python',
+  security_profile: 'restricted',
+  digest: 'a'.repeat(64),
+  image_id: IMAGE_ID,
+  manifest_key: `manifests/${executionId}.json`,
+  limits,
+  timeout_seconds: 60,
+  created_at: NOW.toISOString(),
+  updated_at: NOW.toISOString(),
+  ...EMPTY_CHAIN,
+});
+
+export const awaitingExecution = (executionId = newExecutionId(), userId = 'user-1'): ExecutionIn<'awaiting_approval'> => ({
+  ...commonOf(executionId, userId),
+  approval: { required: true, reasons: ['the profile restricted requires it'], approval_id: approvalIdOf(executionId) },
+  phase: 'awaiting_approval',
+  status: 'pending',
+});
+
+export const queuedExecution = (executionId = newExecutionId(), userId = 'user-1'): ExecutionIn<'queued'> => ({
+  ...commonOf(executionId, userId),
+  approval: { required: false, reasons: [] },
+  phase: 'queued',
+  status: 'pending',
+  queued_at: NOW.toISOString(),
+});
+
+export function openApprovalOf(
+  executionId = newExecutionId(),
+  more: Partial<Approval['rule']> = {},
+): Extract<Approval, { status: 'open' }> {
+  return {
+    approval_id: approvalIdOf(executionId),
+    execution_id: executionId,
+    operation_type: 'code_execution',
+    attempt: 1,
+    requester: { user_id: 'user-1', email: 'user-1@airlock.test' },
+    summary: 'Run 1 line of python',
+    justification: null,
+    reasons: [],
+    digest: 'a'.repeat(64),
+    manifest_key: `manifests/${executionId}.json`,
+    risk: { level: 'low', factors: [] },
+    findings: [],
+    rule: {
+      name: 'code_execution',
+      required_approvers: 1,
+      eligible_roles: ['approver', 'admin'],
+      requires_rationale: false,
+      ...more,
+    },
+    decisions: [],
+    created_at: NOW.toISOString(),
+    updated_at: NOW.toISOString(),
+    expires_at: new Date(NOW.getTime() + 30 * 60_000).toISOString(),
+    ...EMPTY_CHAIN,
+    status: 'open',
+  };
+}

@@ -1,0 +1,278 @@
+/** The ports in memory, for rules that need a store and no cloud. Held to the same contract tests as the real adapters. */
+import type { Approval } from '../../../functions/contracts/approval.ts';
+import type { AuditRecord } from '../../../functions/contracts/audit.ts';
+import type { Execution } from '../../../functions/contracts/execution.ts';
+import type { Sandbox } from '../../../functions/contracts/sandbox.ts';
+import type { RunEvent } from '../../../functions/contracts/sandbox-protocol.ts';
+import type { ApprovalStore } from '../../../functions/core/approval/ports.ts';
+import type { ExecutionStore, LiveLog, ObjectStore, TaskTokens } from '../../../functions/core/execution/ports.ts';
+import type { SandboxStore } from '../../../functions/core/sandbox/ports.ts';
+
+const copy = <T>(value: T): T => structuredClone(value);
+
+export function memoryExecutions(): ExecutionStore & { readonly audit: AuditRecord[] } {
+  const rows = new Map<string, Execution>();
+  const keys = new Map<string, { request_hash: string; execution_id: string }>();
+  const audit: AuditRecord[] = [];
+  return {
+    audit,
+    async get(id) {
+      const row = rows.get(id);
+      return row ? copy(row) : null;
+    },
+    async create(execution, record, key) {
+      const name = key && `${key.user_id}#${key.key}`;
+      const earlier = name ? keys.get(name) : undefined;
+      if (earlier) {
+        return earlier.request_hash === key?.request_hash
+          ? { outcome: 'repeated', execution_id: earlier.execution_id }
+          : { outcome: 'key_used_otherwise' };
+      }
+      if (rows.has(execution.execution_id)) throw new Error(`execution ${execution.execution_id} exists already`);
+      if (name && key) keys.set(name, { request_hash: key.request_hash, execution_id: execution.execution_id });
+      rows.set(execution.execution_id, copy({ ...execution, audit_length: record.sequence, audit_head: record.hash }));
+      audit.push(copy(record));
+      return { outcome: 'created' };
+    },
+    async save(before, after, record) {
+      const row = rows.get(before.execution_id);
+      if (!row || row.audit_length !== before.audit_length) return 'conflict';
+      rows.set(
+        before.execution_id,
+        copy({
+          ...after,
+          ...('last_seq' in row && 'last_seq' in after && 'last_seq' in before && after.last_seq === before.last_seq
+            ? { last_seq: row.last_seq }
+            : {}),
+        }),
+      );
+      audit.push(copy(record));
+      return 'saved';
+    },
+    async checkpoint(id, attempt, { last_seq, phase }) {
+      const row = rows.get(id);
+      if (!row || row.attempt !== attempt || (row.phase !== 'running' && row.phase !== 'collecting')) return false;
+      rows.set(id, { ...row, phase, last_seq, updated_at: new Date().toISOString() });
+      return true;
+    },
+    async listOpen(phase, limit) {
+      return [...rows.values()]
+        .filter((row) => row.phase === phase)
+        .sort((a, b) => a.updated_at.localeCompare(b.updated_at))
+        .slice(0, limit)
+        .map(copy);
+    },
+    async list(filter, limit, cursor) {
+      const matching = [...rows.values()]
+        .filter(
+          (row) =>
+            (filter.requester_id === undefined || row.requester.user_id === filter.requester_id) &&
+            (filter.status === undefined || row.status === filter.status) &&
+            (filter.language === undefined || row.language === filter.language) &&
+            (filter.label === undefined || row.label === filter.label) &&
+            (filter.created_after === undefined || row.created_at > filter.created_after) &&
+            (filter.created_before === undefined || row.created_at < filter.created_before),
+        )
+        .sort((a, b) => b.execution_id.localeCompare(a.execution_id))
+        .filter((row) => cursor === null || row.execution_id < cursor);
+      const items = matching.slice(0, limit);
+      return { items: items.map(copy), cursor: matching.length > limit ? (items.at(-1)?.execution_id ?? null) : null };
+    },
+    async auditTrail(id) {
+      return audit.filter((record) => record.entity_id === id).map(copy);
+    },
+  };
+}
+
+export function memoryApprovals(): ApprovalStore {
+  const rows = new Map<string, Approval>();
+  return {
+    async get(id) {
+      const row = rows.get(id);
+      return row ? copy(row) : null;
+    },
+    async create(approval, record) {
+      if (rows.has(approval.approval_id)) return false;
+      rows.set(approval.approval_id, copy({ ...approval, audit_length: record.sequence, audit_head: record.hash }));
+      return true;
+    },
+    async save(before, after) {
+      const row = rows.get(before.approval_id);
+      if (!row || row.audit_length !== before.audit_length) return 'conflict';
+      rows.set(before.approval_id, copy({ ...after, ...(row.task_token ? { task_token: row.task_token } : {}) }));
+      return 'saved';
+    },
+    async registerToken(id, attempt, token) {
+      const row = rows.get(id);
+      if (!row || row.attempt > attempt) return null;
+      const next = { ...row, attempt, task_token: token };
+      rows.set(id, next);
+      return copy(next);
+    },
+    async list(status, limit, cursor) {
+      const matching = [...rows.values()]
+        .filter((row) => row.status === status)
+        .sort((a, b) => b.approval_id.localeCompare(a.approval_id))
+        .filter((row) => cursor === null || row.approval_id < cursor);
+      const items = matching.slice(0, limit);
+      return { items: items.map(copy), cursor: matching.length > limit ? (items.at(-1)?.approval_id ?? null) : null };
+    },
+  };
+}
+
+export function memorySandboxes(): SandboxStore {
+  const rows = new Map<string, Sandbox>();
+  const pools = new Map<string, { starting: Set<string>; idle: Set<string>; admitted: Set<string> }>();
+  const leases = new Map<string, number>();
+  const poolOf = (name: string) => {
+    const pool = pools.get(name) ?? { starting: new Set(), idle: new Set(), admitted: new Set() };
+    pools.set(name, pool);
+    return pool;
+  };
+  return {
+    async get(id) {
+      const row = rows.get(id);
+      return row ? copy(row) : null;
+    },
+    async pool(name) {
+      const { starting, idle, admitted } = poolOf(name);
+      return { starting: [...starting], idle: [...idle], admitted: [...admitted] };
+    },
+    async addStarting(sandbox, size) {
+      const pool = poolOf(sandbox.pool);
+      if (pool.starting.size + pool.idle.size >= size) return false;
+      pool.starting.add(sandbox.sandbox_id);
+      rows.set(sandbox.sandbox_id, copy(sandbox));
+      return true;
+    },
+    async setTask(id, taskArn) {
+      const row = rows.get(id);
+      if (row) rows.set(id, { ...row, task_arn: taskArn });
+    },
+    async beginProbe(id, now, againAfterMs) {
+      const row = rows.get(id);
+      if (row?.status !== 'starting') return false;
+      if (row.probed_at && Date.parse(row.probed_at) >= now.getTime() - againAfterMs) return false;
+      rows.set(id, { ...row, probed_at: now.toISOString() });
+      return true;
+    },
+    async markIdle(id, facts, now) {
+      const row = rows.get(id);
+      if (row?.status !== 'starting') return false;
+      const { pool, created_at } = row;
+      rows.set(id, { sandbox_id: id, pool, created_at, updated_at: now.toISOString(), status: 'idle', ...facts });
+      poolOf(pool).starting.delete(id);
+      poolOf(pool).idle.add(id);
+      return true;
+    },
+    async claim(id, execution, now) {
+      const row = rows.get(id);
+      if (row?.status !== 'idle' || row.image_id !== execution.image_id) return null;
+      const { execution_id, attempt } = execution;
+      const claimed = { ...row, status: 'claimed' as const, execution_id, attempt, updated_at: now.toISOString() };
+      rows.set(id, claimed);
+      poolOf(row.pool).idle.delete(id);
+      return copy(claimed);
+    },
+    async markStopped(id, reason, now) {
+      const row = rows.get(id);
+      if (!row) return false;
+      poolOf(row.pool).starting.delete(id);
+      poolOf(row.pool).idle.delete(id);
+      if (row.status === 'stopped') return false;
+      const { pool, created_at } = row;
+      const task = row.task_arn ? { task_arn: row.task_arn } : {};
+      rows.set(id, {
+        sandbox_id: id,
+        pool,
+        created_at,
+        ...task,
+        updated_at: now.toISOString(),
+        status: 'stopped',
+        reason,
+        expires_at_seconds: 0,
+      });
+      return true;
+    },
+    async admit(name, id, max) {
+      const { admitted } = poolOf(name);
+      if (!admitted.has(id) && admitted.size >= max) return false;
+      admitted.add(id);
+      return true;
+    },
+    async releasePlace(name, id) {
+      poolOf(name).admitted.delete(id);
+    },
+    async lease(name, now, milliseconds) {
+      if ((leases.get(name) ?? 0) >= now.getTime()) return false;
+      leases.set(name, now.getTime() + milliseconds);
+      return true;
+    },
+    async endLease(name) {
+      leases.delete(name);
+    },
+  };
+}
+
+export function memoryObjects(): ObjectStore & { readonly objects: Map<string, Uint8Array> } {
+  const objects = new Map<string, Uint8Array>();
+  return {
+    objects,
+    async put(key, bytes) {
+      objects.set(key, new Uint8Array(bytes));
+    },
+    async putStream(key, body) {
+      const chunks: Uint8Array[] = [];
+      for await (const chunk of body) chunks.push(chunk);
+      objects.set(key, Buffer.concat(chunks));
+    },
+    async get(key) {
+      return objects.get(key) ?? null;
+    },
+    async getStream(key) {
+      const bytes = objects.get(key);
+      if (!bytes) return null;
+      return {
+        size: bytes.byteLength,
+        body: (async function* () {
+          yield bytes;
+        })(),
+      };
+    },
+    async list(prefix) {
+      return [...objects.keys()].filter((key) => key.startsWith(prefix)).sort();
+    },
+    async presignGet(key) {
+      return `memory:${key}`;
+    },
+  };
+}
+
+export function memoryLiveLog(): LiveLog & { isAway: boolean } {
+  const logs = new Map<string, RunEvent[]>();
+  return {
+    isAway: false,
+    async append(id, events) {
+      if (this.isAway) return false;
+      const log = logs.get(id) ?? [];
+      const top = log.at(-1)?.seq ?? 0;
+      logs.set(id, [...log, ...events.filter((event) => event.seq > top)]);
+      return true;
+    },
+    async read(id, after, limit) {
+      return this.isAway ? null : (logs.get(id) ?? []).filter((event) => event.seq > after).slice(0, limit);
+    },
+    async waitBeyond() {},
+    async close() {},
+  };
+}
+
+export function memoryTokens(): TaskTokens & { readonly completed: string[] } {
+  const completed: string[] = [];
+  return {
+    completed,
+    async complete(token) {
+      completed.push(token);
+    },
+  };
+}

@@ -1,0 +1,22 @@
+import { defineConfig } from 'vitest/config';
+
+/** `unit`, `architecture` and `infra` need nothing but this checkout; the others run against a started local cloud or real containers. */
+const project = (name: string, include: string[], more: object = {}) => ({
+  test: { name, include, environment: 'node', ...more },
+});
+
+/** Waits are on conditions; these limits only end what hangs. */
+const patient = { testTimeout: 180_000, hookTimeout: 240_000, fileParallelism: false };
+
+export default defineConfig({
+  test: {
+    projects: [
+      project('unit', ['functions/**/*.test.ts', 'local/**/*.test.ts', 'sandbox-images/**/*.test.ts'], { testTimeout: 30_000 }),
+      project('architecture', ['test/architecture/**/*.test.ts'], { testTimeout: 60_000 }),
+      project('infra', ['test/infra/**/*.test.ts'], { testTimeout: 180_000, hookTimeout: 180_000 }),
+      project('sandbox', ['test/sandbox/**/*.test.ts'], patient),
+      project('integration', ['test/integration/**/*.test.ts'], patient),
+      project('security', ['test/security/**/*.test.ts'], patient),
+    ],
+  },
+});
