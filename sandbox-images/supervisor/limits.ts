@@ -9,7 +9,8 @@ export function exceededLimit(usage: UsageSample, limits: ResourceLimits): ExitR
   return undefined;
 }
 
-export const exceedsOutput = (stdoutBytes: number, stderrBytes: number): boolean => stdoutBytes + stderrBytes > OUTPUT_DRAIN_BYTES;
+export const exceedsOutput = (stdoutBytes: number, stderrBytes: number): boolean =>
+  stdoutBytes + stderrBytes > OUTPUT_DRAIN_BYTES;
 
 export const peakOf = (first: UsageSample, second: UsageSample): UsageSample => ({
   cpu_ms: Math.max(first.cpu_ms, second.cpu_ms),

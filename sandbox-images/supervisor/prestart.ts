@@ -1,4 +1,9 @@
-import { language as languageSchema, type Language, type Manifest, type ResourceLimits } from '../../functions/contracts/manifest.ts';
+import {
+  type Language,
+  language as languageSchema,
+  type Manifest,
+  type ResourceLimits,
+} from '../../functions/contracts/manifest.ts';
 import type { Guest } from './guest.ts';
 import { type Interpreter, startInterpreter } from './interpreter.ts';
 import { fitsPrestarted, RUNTIMES } from './languages.ts';

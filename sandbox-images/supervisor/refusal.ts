@@ -1,5 +1,5 @@
-import type { refusalCode } from '../../functions/contracts/sandbox-protocol.ts';
 import type { z } from 'zod';
+import type { refusalCode } from '../../functions/contracts/sandbox-protocol.ts';
 
 type RefusalCode = z.infer<typeof refusalCode>;
 

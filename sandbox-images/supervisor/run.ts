@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Manifest } from '../../functions/contracts/manifest.ts';
-import { type ExitReason, type UsageSample, USAGE_INTERVAL_MS } from '../../functions/contracts/sandbox-protocol.ts';
+import { type ExitReason, USAGE_INTERVAL_MS, type UsageSample } from '../../functions/contracts/sandbox-protocol.ts';
 import { type Artifact, type Collection, collectArtifacts } from './artifacts.ts';
 import { holdCpuShare } from './cpu-share.ts';
 import { createEventLog, type EventLog } from './event-log.ts';
@@ -198,6 +198,9 @@ async function collect(guest: Guest): Promise<Collection> {
   try {
     return await collectArtifacts(OUTPUT_DIRECTORY, guest);
   } catch (error) {
-    return { artifacts: [], skipped: [{ name: '.', reason: `could not be read: ${error instanceof Error ? error.message : error}` }] };
+    return {
+      artifacts: [],
+      skipped: [{ name: '.', reason: `could not be read: ${error instanceof Error ? error.message : error}` }],
+    };
   }
 }

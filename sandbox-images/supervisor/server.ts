@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { pipeline } from 'node:stream/promises';
 import type { z } from 'zod';
 import { sha256Hex } from '../../functions/contracts/manifest.ts';
-import { cancelRequest, runRequest, type Refusal } from '../../functions/contracts/sandbox-protocol.ts';
+import { cancelRequest, type Refusal, runRequest } from '../../functions/contracts/sandbox-protocol.ts';
 import { openArtifact } from './artifacts.ts';
 import { RefusalError } from './refusal.ts';
 import type { Run } from './run.ts';
@@ -105,7 +105,7 @@ function bearerOf(request: IncomingMessage): string {
 async function readJson<T>(request: IncomingMessage, schema: z.ZodType<T>, maxBytes: number): Promise<T> {
   const chunks: Buffer[] = [];
   let bytes = 0;
-  for await (const chunk of request) {
+  for await (const chunk of request.iterator({ destroyOnReturn: false })) {
     bytes += chunk.length;
     if (bytes > maxBytes) throw new RefusalError('bad_request', `The body has at most ${maxBytes} bytes.`);
     chunks.push(chunk);

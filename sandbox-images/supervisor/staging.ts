@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import { copyFileSync, createWriteStream, mkdirSync, renameSync, rmSync } from 'node:fs';
-import { type Readable, Transform } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
+import { copyFileSync, mkdirSync, renameSync, rmSync } from 'node:fs';
+import { open } from 'node:fs/promises';
+import type { Readable } from 'node:stream';
 import type { Manifest } from '../../functions/contracts/manifest.ts';
 import { WORKSPACE } from './guest.ts';
 import { RefusalError } from './refusal.ts';
@@ -34,20 +34,20 @@ export function createStaging(directory = `${WORKSPACE}/.airlock-staging`): Stag
     const partial = `${directory}/partial-${uploads}`;
     const hash = createHash('sha256');
     let bytes = 0;
-    const check = new Transform({
-      transform(chunk: Buffer, _encoding, done) {
-        bytes += chunk.length;
-        hash.update(chunk);
-        if (bytes > MAX_FILE_BYTES) done(new RefusalError('file_invalid', `A file has at most ${MAX_FILE_BYTES} bytes.`));
-        else done(null, chunk);
-      },
-    });
+    const file = await open(partial, 'wx', 0o600);
     try {
-      await pipeline(body, check, createWriteStream(partial, { flags: 'wx', mode: 0o600 }), { end: true });
+      // A refused upload must leave the connection open for the refusal itself.
+      for await (const chunk of body.iterator({ destroyOnReturn: false })) {
+        bytes += chunk.length;
+        if (bytes > MAX_FILE_BYTES) throw new RefusalError('file_invalid', `A file has at most ${MAX_FILE_BYTES} bytes.`);
+        hash.update(chunk);
+        await file.writeFile(chunk);
+      }
       if (hash.digest('hex') !== sha256) throw new RefusalError('file_invalid', 'The bytes are not those of this hash.');
       renameSync(partial, `${directory}/${sha256}`);
       sizes.set(sha256, bytes);
     } finally {
+      await file.close();
       rmSync(partial, { force: true });
     }
   }

@@ -1,6 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { createLocalJWKSet, errors, type JSONWebKeySet, type JWTPayload, jwtVerify } from 'jose';
-import { DIGEST_PREFIX, manifest as manifestSchema, type Manifest } from '../../functions/contracts/manifest.ts';
+import { DIGEST_PREFIX, type Manifest, manifest as manifestSchema } from '../../functions/contracts/manifest.ts';
 import {
   TICKET_ALGORITHM,
   TICKET_MAX_LIFETIME_SECONDS,

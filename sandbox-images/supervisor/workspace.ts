@@ -57,5 +57,3 @@ export function createPrivateDirectory(candidates: readonly string[] = ['/run', 
   }
   throw new Error(`None of ${candidates.join(', ')} can be written.`);
 }
-
-export const moveFile = renameSync;

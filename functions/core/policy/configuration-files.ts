@@ -32,7 +32,8 @@ const whole = (what: string, least: number, most: number) => {
   return z.int({ error }).min(least, { error }).max(most, { error });
 };
 const seconds = whole('seconds', 1, 86_400);
-const port = whole('a port', 1, 65_535);
+const portError = { error: 'a port from 1 to 65535' };
+const port = z.int(portError).min(1, portError).max(65_535, portError);
 
 const bytes = (least: number) =>
   z.unknown().transform((value, context): number => {
@@ -153,13 +154,10 @@ const humansInTheLoop = section({
 });
 
 const level = oneOf(riskLevel.options);
-const patternText = z
-  .string({ error: 'text to look for' })
-  .min(2, { error: 'at least two characters to look for' })
-  .max(200, { error: 'at most 200 characters to look for' })
-  .refine((pattern) => pattern.trim() === pattern, { error: 'text without white space around it' });
+const patternError = { error: 'text to look for (2 to 200 characters, no white space around it)' };
+const patternText = z.string(patternError).regex(/^\S.{0,198}\S$/s, patternError);
 const dangerousPattern = z.union([patternText, section({ pattern: patternText, level })], {
-  error: 'text to look for (2 to 200 characters, no white space around it), or a mapping with the keys pattern, level',
+  error: `${patternError.error}, or a mapping with the keys pattern, level`,
 });
 
 const workflowSafety = section({

@@ -32,6 +32,8 @@ function describe({ file, line, path, expected, received }: ConfigurationProblem
 /** One file: its value, and how to say where in it something is wrong. */
 export interface YamlFile {
   readonly value: unknown;
+  /** False when `mistakes` leave nothing to look at. */
+  readonly isReadable: boolean;
   readonly mistakes: readonly ConfigurationProblem[];
   readonly problem: (path: YamlPath, expected: string, received?: string) => ConfigurationProblem;
 }
@@ -40,23 +42,27 @@ export function readYaml(file: string, text: string): YamlFile {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, merge: false, prettyErrors: false });
   const lineAt = (offset: number): number => Math.max(1, lines.linePos(offset).line);
-  const mistakes = [...document.errors, ...document.warnings].map((error) => ({
+  const faults = [...document.errors, ...document.warnings];
+  const isReadable = faults.every(isDuplicateKey);
+  const mistakes = faults.map((fault) => ({
     file,
-    line: lineAt(error.pos[0]),
-    path: '',
-    expected: error.code === 'DUPLICATE_KEY' ? 'each key once in a mapping' : 'valid YAML',
-    received: error.code === 'DUPLICATE_KEY' ? `the key ${keyAt(text, error.pos[0])} again` : error.message,
+    line: lineAt(fault.pos[0]),
+    path: isDuplicateKey(fault) ? keyAt(text, fault.pos[0]) : '',
+    expected: isDuplicateKey(fault) ? 'each key once in a mapping' : 'valid YAML',
+    received: isDuplicateKey(fault) ? 'the key again' : fault.message,
   }));
+  const aliases: ConfigurationProblem[] = [];
   visit(document, {
     Alias: (_, alias) => {
       const line = alias.range ? lineAt(alias.range[0]) : null;
-      mistakes.push({ file, line: line ?? 1, path: '', expected: 'values written out', received: `the alias *${alias.source}` });
+      aliases.push({ file, line, path: '', expected: 'values written out', received: `the alias *${alias.source}` });
     },
   });
-  const value: unknown = mistakes.length === 0 ? document.toJS() : undefined;
+  const value: unknown = isReadable && aliases.length === 0 ? document.toJS() : undefined;
   return {
     value,
-    mistakes,
+    isReadable: isReadable && aliases.length === 0,
+    mistakes: [...mistakes, ...aliases],
     problem: (path, expected, received) => {
       const offset = offsetOf(document.contents, path);
       return {
@@ -84,7 +90,8 @@ export function problemsOf(file: YamlFile, error: z.ZodError): ConfigurationProb
   });
 }
 
-const keyAt = (text: string, offset: number): string => printable(/^[^:\n]*/.exec(text.slice(offset))?.[0].trim());
+const isDuplicateKey = (fault: { code: string }): boolean => fault.code === 'DUPLICATE_KEY';
+const keyAt = (text: string, offset: number): string => /^[\w-]*/.exec(text.slice(offset))?.[0] ?? '';
 
 /** Where the last existing node on the path begins; a key's own place, not its value's. */
 function offsetOf(contents: Node | null, path: YamlPath): number | null {

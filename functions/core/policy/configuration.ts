@@ -85,11 +85,10 @@ function readFile<N extends ConfigurationFileName>(
   }
   const file = readYaml(name, text);
   problems.push(...file.mistakes);
-  if (file.mistakes.length > 0) return null;
+  if (!file.isReadable) return null;
   const checked = SCHEMAS[name].safeParse(file.value);
-  if (checked.success) return { content: checked.data, problem: file.problem };
-  problems.push(...problemsOf(file, checked.error));
-  return null;
+  if (!checked.success) problems.push(...problemsOf(file, checked.error));
+  return checked.success && file.mistakes.length === 0 ? { content: checked.data, problem: file.problem } : null;
 }
 
 const isLanguage = (name: string): name is Language => language.safeParse(name).success;

@@ -1,0 +1,138 @@
+import { createHash } from 'node:crypto';
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { build } from 'esbuild';
+import { prepareBaseImage } from './base-image.ts';
+import { type Engine, execute, succeeds } from './engine.ts';
+import { findNode } from './node-binary.ts';
+
+export interface BuildOptions {
+  /** The command line of the container engine, such as `['podman']`. */
+  readonly engine: readonly string[];
+  readonly env: NodeJS.ProcessEnv;
+  readonly log: (line: string) => void;
+  /** For what is expensive to make again; may be lost. */
+  readonly cacheDir: string;
+  /** Of the image; that of this machine if not given. */
+  readonly architecture?: Architecture;
+}
+
+export type Architecture = 'x64' | 'arm64';
+
+export interface SandboxImage {
+  readonly tag: string;
+  /** Hash of everything that was chosen for the image; the supervisor finds it in /opt/airlock/image-id. */
+  readonly imageId: string;
+}
+
+const here = import.meta.dirname;
+
+/** What programs find besides what Debian's smallest system has. */
+const PACKAGES = [
+  'bash',
+  'coreutils',
+  'gawk',
+  'jq',
+  'python3',
+  'python3-numpy',
+  'python3-pandas',
+  'tini',
+  'util-linux',
+  'util-linux-extra',
+];
+
+const GUEST_FILES = ['make-filter.py', 'harden.sh', 'sitecustomize.py', 'wait.cjs', 'wait.sh'];
+
+/** Builds the sandbox image with the given engine, or finds that it has this very image already. */
+export async function buildSandboxImage(options: BuildOptions): Promise<SandboxImage> {
+  const { engine, env, log, cacheDir, architecture = hostArchitecture() } = options;
+  const node = await findNode(architecture, cacheDir);
+  const inputs = await gatherInputs();
+  const imageId = hashOf({ ...inputs, node: `${node.version} ${architecture}`, packages: PACKAGES.join(' ') });
+  const tag = `airlock-sandbox:${imageId.slice(0, 12)}`;
+  const run: Engine = { command: engine, env, log };
+  if (await succeeds(run, ['image', 'inspect', tag])) return { tag, imageId };
+
+  log(`Building ${tag}`);
+  const base = await prepareBaseImage(run, architecture, cacheDir);
+  const context = mkdtempSync(join(tmpdir(), 'airlock-image-'));
+  try {
+    for (const [name, content] of Object.entries(inputs)) writeFileSync(join(context, name), content);
+    writeFileSync(join(context, 'image-id'), `${imageId}\n`);
+    copyFileSync(await node.path(), join(context, 'node'));
+    await execute(run, buildCommand({ tag, base, context, architecture }));
+  } finally {
+    rmSync(context, { recursive: true, force: true });
+  }
+  return { tag, imageId };
+}
+
+function buildCommand(image: { tag: string; base: string; context: string; architecture: Architecture }): string[] {
+  const { tag, base, context, architecture } = image;
+  const platform =
+    architecture === hostArchitecture() ? [] : ['--platform', `linux/${architecture === 'x64' ? 'amd64' : 'arm64'}`];
+  return [
+    ...['build', '--network=host', ...platform, '--tag', tag],
+    ...['--build-arg', `BASE=${base}`, '--build-arg', `PACKAGES=${PACKAGES.join(' ')}`],
+    context,
+  ];
+}
+
+/** Every file of the build context but the node binary and the id itself, by name. */
+async function gatherInputs(): Promise<Record<string, string>> {
+  const files = GUEST_FILES.map((name) => [name, readFileSync(join(here, 'guest', name), 'utf8')]);
+  const [supervisor, sql] = await Promise.all([bundle('supervisor/main.ts'), bundle('sql/main.ts')]);
+  return {
+    Dockerfile: readFileSync(join(here, 'Dockerfile'), 'utf8'),
+    ...Object.fromEntries(files),
+    'supervisor.mjs': supervisor,
+    'sql.mjs': sql,
+  };
+}
+
+async function bundle(entryPoint: string): Promise<string> {
+  const { outputFiles } = await build({
+    entryPoints: [join(here, entryPoint)],
+    absWorkingDir: here,
+    bundle: true,
+    write: false,
+    platform: 'node',
+    target: 'node24',
+    format: 'esm',
+    legalComments: 'none',
+    logLevel: 'silent',
+  });
+  return outputFiles[0]?.text ?? '';
+}
+
+function hashOf(inputs: Readonly<Record<string, string>>): string {
+  const hash = createHash('sha256');
+  for (const name of Object.keys(inputs).sort()) {
+    const content = inputs[name] ?? '';
+    hash.update(`${name}\0${Buffer.byteLength(content)}\0${content}`);
+  }
+  return hash.digest('hex');
+}
+
+const hostArchitecture = (): Architecture => (process.arch === 'arm64' ? 'arm64' : 'x64');
+
+if (import.meta.main) {
+  const { values } = parseArgs({
+    options: {
+      engine: { type: 'string', default: 'podman' },
+      architecture: { type: 'string' },
+      'cache-directory': { type: 'string', default: join(here, '..', '.airlock', 'cache') },
+    },
+  });
+  mkdirSync(values['cache-directory'], { recursive: true });
+  const image = await buildSandboxImage({
+    engine: [values.engine],
+    env: process.env,
+    log: (line) => console.error(line),
+    cacheDir: values['cache-directory'],
+    ...(values.architecture === 'x64' || values.architecture === 'arm64' ? { architecture: values.architecture } : {}),
+  });
+  console.log(JSON.stringify(image));
+}

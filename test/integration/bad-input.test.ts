@@ -1,0 +1,83 @@
+import { describe, expect, it } from 'vitest';
+import { as, problemOf } from '../support/airlock.ts';
+
+const good = { language: 'python', code: 'print(1)' };
+const label = `bad-input-${Date.now()}`;
+
+const cases: [name: string, body: unknown, status: number, field: string | null][] = [
+  ['an unknown language', { ...good, language: 'cobol' }, 422, 'body.language'],
+  ['no code', { language: 'python' }, 422, 'body.code'],
+  ['empty code', { ...good, code: '' }, 422, 'body.code'],
+  ['code of another type', { ...good, code: 7 }, 422, 'body.code'],
+  ['code over the limit', { ...good, code: 'x'.repeat(256 * 1024 + 1) }, 422, 'body.code'],
+  ['a field that does not exist', { ...good, privileged: true }, 422, 'body.privileged'],
+  ['a body that is no object', [1, 2], 422, 'body'],
+  ['a negative timeout', { ...good, timeout_seconds: -1 }, 422, 'body.timeout_seconds'],
+  ['an absurd timeout', { ...good, timeout_seconds: 1e9 }, 422, 'body.timeout_seconds'],
+  ['more memory than offered', { ...good, resource_limits: { memory: '512GB' } }, 422, 'body.resource_limits.memory'],
+  ['memory that is no size', { ...good, resource_limits: { memory: 'lots' } }, 422, 'body.resource_limits.memory'],
+  ['no CPU at all', { ...good, resource_limits: { cpu: 0 } }, 422, 'body.resource_limits.cpu'],
+  ['a file name that climbs', { ...good, files: [{ path: '../etc/passwd', content: '' }] }, 422, 'body.files[0].path'],
+  ['an absolute file name', { ...good, files: [{ path: '/etc/passwd', content: '' }] }, 422, 'body.files[0].path'],
+  ['a file name with a NUL', { ...good, files: [{ path: 'a\0b', content: '' }] }, 422, 'body.files[0].path'],
+  ['a file name with a backslash', { ...good, files: [{ path: 'a\\b', content: '' }] }, 422, 'body.files[0].path'],
+  ['a file over the program itself', { ...good, files: [{ path: 'main.py', content: '' }] }, 422, 'body.files[0].path'],
+  [
+    'a file that is no base64',
+    { ...good, files: [{ path: 'a', content: '***', encoding: 'base64' }] },
+    422,
+    'body.files[0].content',
+  ],
+  ['an environment variable that steers the loader', { ...good, env: { LD_PRELOAD: '/x' } }, 422, 'body.env.LD_PRELOAD'],
+  ['an entrypoint of another language', { ...good, entrypoint: 'main.sh' }, 422, 'body.entrypoint'],
+  ['an environment that does not exist', { ...good, environment: 'gpu' }, 422, 'body.environment'],
+  ['an environment of another language', { ...good, environment: 'bash' }, 422, 'body.environment'],
+  ['a profile that does not exist', { ...good, security_profile: 'root' }, 422, 'body.security_profile'],
+  ['a number that loses digits', '{"language":"python","code":"print(1)","input_data":{"n":9007199254740993}}', 422, 'n'],
+  ['a key given twice', '{"language":"python","code":"print(1)","code":"print(2)"}', 422, 'code'],
+  ['half a surrogate pair', '{"language":"python","code":"\\ud800"}', 422, 'body.code'],
+  ['what is not JSON', '{"language":', 400, null],
+  ['what is not UTF-8', new Uint8Array([0x7b, 0x22, 0xff, 0xfe, 0x22, 0x3a, 0x31, 0x7d]), 400, null],
+];
+
+describe('a bad request names field, expectation and what came, and stores nothing', () => {
+  it.each(cases)('%s', async (_, body, expectedStatus, field) => {
+    const developer = await as('developer');
+    const labelled =
+      body !== null && typeof body === 'object' && !Array.isArray(body) && !(body instanceof Uint8Array)
+        ? { ...body, label }
+        : body;
+    const answer = await developer.call('POST', '/api/v1/execute', labelled);
+    expect(answer.status).toBe(expectedStatus);
+    expect(answer.headers.get('content-type')).toContain('application/problem+json');
+    const problem = problemOf(answer);
+    expect(problem).toMatchObject({ status: expectedStatus, request_id: expect.any(String) });
+    if (field !== null) {
+      expect(problem.errors?.map((error) => error.field)).toContain(field);
+      for (const error of problem.errors ?? []) {
+        expect(error.expected.length).toBeGreaterThan(0);
+        expect(error.received.length).toBeGreaterThan(0);
+      }
+    }
+    expect(JSON.stringify(problem)).not.toMatch(/\bat .*\.(ts|mjs|js):\d+/);
+  });
+
+  it('and nothing of all that was stored', async () => {
+    const developer = await as('developer');
+    const listed = await developer.call<{ executions: unknown[] }>('GET', `/api/v1/executions?label=${label}`);
+    expect(listed.body.executions).toEqual([]);
+  });
+
+  it('another content type is 415, an unknown query parameter 422, a bad cursor 422', async () => {
+    const developer = await as('developer');
+    expect((await developer.call('POST', '/api/v1/execute', 'a=1', { 'content-type': 'text/plain' })).status).toBe(415);
+    expect((await developer.call('GET', '/api/v1/executions?colour=red')).status).toBe(422);
+    expect((await developer.call('GET', '/api/v1/executions?limit=1000')).status).toBe(422);
+    expect((await developer.call('GET', '/api/v1/executions?cursor=zzz')).status).toBe(422);
+  });
+
+  it('a profile one may not use is 403', async () => {
+    const developer = await as('developer');
+    expect((await developer.call('POST', '/api/v1/execute', { ...good, security_profile: 'trusted' })).status).toBe(403);
+  });
+});

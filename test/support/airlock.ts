@@ -1,0 +1,164 @@
+/** The product as its users have it: the API on the running test instance's one origin. */
+import { readFileSync } from 'node:fs';
+import type { ApprovalView } from '../../functions/contracts/approval.ts';
+import type { Problem } from '../../functions/contracts/errors.ts';
+import type { ExecuteRequest, ExecutionResult } from '../../functions/contracts/execution.ts';
+import type { RunEvent } from '../../functions/contracts/sandbox-protocol.ts';
+
+interface Status {
+  readonly url: string;
+  readonly ws_url: string;
+  readonly users: readonly { role: string; email: string; password: string }[];
+  readonly emulator_url: string;
+  readonly valkey_url: string;
+  readonly outputs: Readonly<Record<string, string>>;
+}
+
+function readStatus(): Status {
+  const file = process.env.AIRLOCK_TEST_STATUS;
+  if (!file)
+    throw new Error(
+      'These tests need a running instance: use npm test, or set AIRLOCK_TEST_STATUS to a file with `npm run --silent local -- status --json`.',
+    );
+  return JSON.parse(readFileSync(file, 'utf8'));
+}
+
+export const status = readStatus();
+export type Role = 'admin' | 'developer' | 'approver' | 'viewer';
+
+export interface Answer<T> {
+  readonly status: number;
+  readonly body: T;
+  readonly headers: Headers;
+}
+
+export interface Client {
+  call<T = unknown>(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Answer<T>>;
+  readonly token: string;
+}
+
+const CALL_MS = 120_000;
+
+export async function call<T>(
+  method: string,
+  path: string,
+  body?: unknown,
+  headers: Record<string, string> = {},
+): Promise<Answer<T>> {
+  const raw = typeof body === 'string' || body instanceof Uint8Array;
+  const answer = await fetch(`${status.url}${path}`, {
+    method,
+    headers: { ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
+    ...(body === undefined ? {} : { body: raw ? (body as string) : JSON.stringify(body) }),
+    redirect: 'manual',
+    signal: AbortSignal.timeout(CALL_MS),
+  });
+  const text = await answer.text();
+  return { status: answer.status, headers: answer.headers, body: (text === '' ? null : JSON.parse(text)) as T };
+}
+
+const signedIn = new Map<Role, Promise<Client>>();
+
+export function as(role: Role): Promise<Client> {
+  const known = signedIn.get(role);
+  if (known) return known;
+  const client = signIn(role);
+  signedIn.set(role, client);
+  return client;
+}
+
+export async function signIn(role: Role): Promise<Client> {
+  const user = status.users.find((candidate) => candidate.role === role);
+  if (!user) throw new Error(`the instance has no ${role}`);
+  const answer = await call<{ access_token: string }>('POST', '/api/v1/auth/login', {
+    email: user.email,
+    password: user.password,
+  });
+  if (answer.status !== 200) throw new Error(`signing in as ${role} answered ${answer.status}: ${JSON.stringify(answer.body)}`);
+  const token = answer.body.access_token;
+  return {
+    token,
+    call: (method, path, body, headers) => call(method, path, body, { authorization: `Bearer ${token}`, ...headers }),
+  };
+}
+
+export type Submission = Partial<ExecuteRequest> & { language: ExecuteRequest['language']; code: string };
+
+export async function submit(request: Submission, headers: Record<string, string> = {}): Promise<ExecutionResult> {
+  const developer = await as('developer');
+  const answer = await developer.call<ExecutionResult>('POST', '/api/v1/execute', request, headers);
+  if (answer.status !== 202 && answer.status !== 200)
+    throw new Error(`submitting answered ${answer.status}: ${JSON.stringify(answer.body)}`);
+  return answer.body;
+}
+
+export async function approvalOf(execution: { approval_id: string | null }): Promise<ApprovalView> {
+  const approver = await as('approver');
+  const answer = await approver.call<ApprovalView>('GET', `/api/v1/approvals/${execution.approval_id}`);
+  if (answer.status !== 200) throw new Error(`the approval answered ${answer.status}: ${JSON.stringify(answer.body)}`);
+  return answer.body;
+}
+
+export async function approve(execution: { approval_id: string | null; digest: string }): Promise<void> {
+  const approver = await as('approver');
+  const answer = await approver.call('POST', `/api/v1/approvals/${execution.approval_id}/decision`, {
+    decision: 'approve',
+    digest: execution.digest,
+  });
+  if (answer.status !== 200) throw new Error(`approving answered ${answer.status}: ${JSON.stringify(answer.body)}`);
+}
+
+/** Submits, has the approver agree, and waits for the end. */
+export async function run(request: Submission): Promise<ExecutionResult> {
+  const execution = await submit(request);
+  await approve(execution);
+  return await finished(execution.execution_id);
+}
+
+export async function get(executionId: string): Promise<ExecutionResult> {
+  const developer = await as('developer');
+  return (await developer.call<ExecutionResult>('GET', `/api/v1/executions/${executionId}`)).body;
+}
+
+export async function until<T>(what: string, look: () => Promise<T | null | undefined | false>, withinMs = 150_000): Promise<T> {
+  const end = Date.now() + withinMs;
+  while (Date.now() < end) {
+    const seen = await look();
+    if (seen) return seen;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  throw new Error(`waited ${withinMs} ms for: ${what}`);
+}
+
+export const inPhase = (executionId: string, ...phases: ExecutionResult['phase'][]): Promise<ExecutionResult> =>
+  until(`phase ${phases.join(' or ')} of ${executionId}`, async () => {
+    const execution = await get(executionId);
+    return phases.includes(execution.phase) && execution;
+  });
+
+export const finished = (executionId: string): Promise<ExecutionResult> => inPhase(executionId, 'done');
+
+export interface EventsAnswer {
+  readonly events: RunEvent[];
+  readonly last_seq: number;
+  readonly phase: ExecutionResult['phase'];
+  readonly status: ExecutionResult['status'];
+  readonly complete: boolean;
+}
+
+/** Every event of an execution, as a client gets them by long polling to the end. */
+export async function allEvents(executionId: string): Promise<RunEvent[]> {
+  const developer = await as('developer');
+  const events: RunEvent[] = [];
+  for (let after = 0; ; ) {
+    const { body } = await developer.call<EventsAnswer>('GET', `/api/v1/executions/${executionId}/events?after=${after}&wait=20`);
+    events.push(...body.events);
+    after = body.last_seq;
+    if (body.complete) return events;
+  }
+}
+
+export const textOf = (events: readonly RunEvent[], type: 'stdout' | 'stderr'): string =>
+  events.map((event) => (event.type === type ? event.text : '')).join('');
+
+export const problemOf = (answer: Answer<unknown>): Problem => answer.body as Problem;
