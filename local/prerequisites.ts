@@ -15,6 +15,7 @@ const programs: Readonly<Record<string, string>> = {
 const podmanPrograms: Readonly<Record<string, string>> = {
   podman: 'podman',
   runc: 'runc',
+  ip: 'iproute2',
   iptables: 'iptables',
   'fuse-overlayfs': 'fuse-overlayfs',
 };

@@ -2,8 +2,8 @@ import { mkdirSync, rmSync } from 'node:fs';
 import { get } from 'node:http';
 import { join } from 'node:path';
 import { type Daemon, startDaemon, stopDaemon } from '../daemon.ts';
+import { ensureSandboxNetwork, removeSandboxNetwork } from '../engine/sandbox-network.ts';
 import { writeSandboxRuntime } from '../engine/sandbox-runtime.ts';
-import { LocalCloudFailure } from '../failure.ts';
 import { type Instance, writePrivateFile } from '../instance.ts';
 import type { EngineKind } from '../prerequisites.ts';
 import { childEnvironment, run } from '../run.ts';
@@ -25,7 +25,7 @@ const stopWithinSeconds = 10;
 export async function startEngine(instance: Instance, kind: EngineKind): Promise<Engine> {
   const engine = describeEngine(instance, kind);
   if (kind === 'podman') writeConfigurations(instance, engine);
-  await createInternalNetwork(engine);
+  await ensureSandboxNetwork(engine);
   if (kind === 'podman') await startDaemon(instance, podmanService(instance, engine));
   return engine;
 }
@@ -45,10 +45,7 @@ export async function removeLeftoverContainers(instance: Instance, kind: EngineK
   }
 }
 
-export async function removeNetwork(instance: Instance, kind: EngineKind): Promise<void> {
-  const engine = describeEngine(instance, kind);
-  await run(kind, ['network', 'rm', engine.network], { env: engine.env });
-}
+export const removeNetwork = (instance: Instance, kind: EngineKind) => removeSandboxNetwork(describeEngine(instance, kind));
 
 export function describeEngine(instance: Instance, kind: EngineKind): Engine {
   return {
@@ -65,16 +62,6 @@ export function describeEngine(instance: Instance, kind: EngineKind): Engine {
 function podmanSocket(instance: Instance): string {
   const wanted = join(instance.directory, 'run', 'engine.sock');
   return wanted.length <= 100 ? wanted : `/run/${instance.id}.sock`;
-}
-
-/** Sandboxes have no route out; the host still reaches them by their address. */
-async function createInternalNetwork({ kind, network, env }: Engine): Promise<void> {
-  const existing = await run(kind, ['network', 'inspect', network], { env });
-  if (existing.exitCode === 0) return;
-  const created = await run(kind, ['network', 'create', '--internal', '--label', `airlock.instance=${network}`, network], {
-    env,
-  });
-  if (created.exitCode !== 0) throw new LocalCloudFailure(`The sandbox network could not be created: ${created.stderr.trim()}`);
 }
 
 const buildConfigurationFile = (instance: Instance): string => join(instance.directory, 'engine', 'build.conf');

@@ -30,7 +30,9 @@ export async function createGuestPipes(directory: string): Promise<GuestPipes> {
   const guestEnds = { stdin: input.guestEnd, stdout: output.guestEnd, stderr: errors.guestEnd };
   return {
     guestEnds,
-    closeGuestEnds: () => Object.values(guestEnds).forEach((descriptor) => closeSync(descriptor)),
+    closeGuestEnds: () => {
+      for (const descriptor of Object.values(guestEnds)) closeSync(descriptor);
+    },
     stdin: new Socket({ fd: input.ownEnd, readable: false, writable: true }),
     stdout: new Socket({ fd: output.ownEnd, readable: true, writable: false }),
     stderr: new Socket({ fd: errors.ownEnd, readable: true, writable: false }),

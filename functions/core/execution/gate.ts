@@ -2,6 +2,7 @@
  * The gate. Whether a ticket may be signed is answered from the stored manifest, the approval's own row and the rules in force now,
  * never from what the caller says: its input is three ids.
  */
+import type { RiskLevel } from '../../contracts/approval.ts';
 import type { Manifest } from '../../contracts/manifest.ts';
 import type { TicketClaims } from '../../contracts/ticket.ts';
 import { TICKET_MAX_LIFETIME_SECONDS } from '../../contracts/ticket.ts';
@@ -10,7 +11,7 @@ import type { Clock, Ids } from '../clock.ts';
 import type { IdentityStore } from '../identity/ports.ts';
 import { isApprovalRequired } from '../policy/approval-requirement.ts';
 import type { Configuration } from '../policy/configuration.ts';
-import { review } from '../policy/review.ts';
+import { isBlocked, review } from '../policy/review.ts';
 import { ManifestUnreadable, readManifest } from './manifest.ts';
 import type { ExecutionStore, ObjectStore } from './ports.ts';
 
@@ -45,7 +46,9 @@ export async function mayRun(
   const { manifest } = stored;
   if (manifest.execution_id !== row.execution_id) return { refused: 'the manifest belongs to another execution' };
 
-  const basis = await basisFor(parts, row.approval.approval_id, manifest, row.digest);
+  const { level } = review(parts.configuration, manifest);
+  if (isBlocked(parts.configuration, level)) return { refused: `the rules in force do not run code of the risk ${level}` };
+  const basis = await basisFor(parts, row.approval.approval_id, manifest, row.digest, level);
   if (!basis) return { refused: 'a human has to approve this first' };
 
   const issuedAt = Math.floor(parts.clock.now().getTime() / 1000);
@@ -68,6 +71,7 @@ async function basisFor(
   approvalId: string | undefined,
   manifest: Manifest,
   digest: string,
+  level: RiskLevel,
 ): Promise<TicketClaims['basis'] | null> {
   const approval = approvalId ? await parts.approvals.get(approvalId) : null;
   if (approval?.status === 'approved' && approval.digest === digest && approval.execution_id === manifest.execution_id) {
@@ -81,7 +85,7 @@ async function basisFor(
     timeoutSeconds: manifest.timeout_seconds,
     network: manifest.network,
     trustedAgent: requester?.trusted_agent === true && !requester.disabled,
-    riskLevel: review(parts.configuration, manifest).level,
+    riskLevel: level,
   });
   return requirement.required ? null : { kind: 'rule', rule: requirement.rule };
 }

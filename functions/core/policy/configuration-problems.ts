@@ -125,7 +125,7 @@ const formatPath = (path: YamlPath): string =>
 const RECEIVED_MAX = 80;
 
 /** A value as JSON on one line, shortened, without characters a terminal would obey. */
-export function printable(value: unknown): string {
+function printable(value: unknown): string {
   if (value === undefined) return 'nothing';
   const json = (JSON.stringify(value) ?? String(value)).replace(/[\p{Cc}\p{Cf}]/gu, '�');
   return json.length > RECEIVED_MAX ? `${json.slice(0, RECEIVED_MAX)}…` : json;
