@@ -26,7 +26,8 @@ else hand(join(binaries, 'node'), [join(project, 'local', 'main.ts'), command, .
 function hand(program, args) {
   const child = spawn(program, args, { stdio: 'inherit', env: childEnvironment });
   // A terminal sends Ctrl-C to both; the child decides what it means, and this process only waits for it.
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
+  process.on('SIGINT', () => undefined);
+  for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
   child.on('error', (error) => fail(`${program} cannot be started: ${error.message}`));
   child.on('exit', (code, signal) => process.exit(signal ? 128 + (osConstants.signals[signal] ?? 0) : (code ?? 1)));
 }

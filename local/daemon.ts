@@ -24,7 +24,7 @@ const ownerVariable = 'AIRLOCK_PART';
 const ownerMark = (instance: Instance, name: string): string => `${instance.directory}:${name}`;
 
 const pidFile = (instance: Instance, name: string): string => join(instance.directory, 'run', `${name}.pid`);
-export const logFile = (instance: Instance, name: string): string => join(instance.logsDirectory, `${name}.log`);
+const logFile = (instance: Instance, name: string): string => join(instance.logsDirectory, `${name}.log`);
 
 /** Starts the part and waits until it is ready; does nothing when it already is. */
 export async function startDaemon(instance: Instance, daemon: Daemon): Promise<'started' | 'was running'> {

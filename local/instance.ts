@@ -9,7 +9,7 @@ export const binaryDirectory = join(projectDirectory, 'node_modules', '.bin');
 /** Shared by all instances of this project: what is expensive to make and the same for all. */
 export const sharedDirectory = join(projectDirectory, '.airlock');
 
-export const roles = ['admin', 'developer', 'approver', 'viewer'] as const;
+const roles = ['admin', 'developer', 'approver', 'viewer'] as const;
 export type Role = (typeof roles)[number];
 
 export interface LocalUser {

@@ -5,7 +5,14 @@ import { deploy } from './deploy.ts';
 import { type Instance, instanceDirectory, prepareInstance } from './instance.ts';
 import { edgeName, requireEdgePort, startEdge, stopEdge } from './parts/edge.ts';
 import { emulatorName, startEmulator, stopEmulator } from './parts/emulator.ts';
-import { engineName, removeLeftoverContainers, removeNetwork, startEngine, stopEngine } from './parts/engine.ts';
+import {
+  engineName,
+  removeLeftoverContainers,
+  removeNetwork,
+  startEngine,
+  startNetworkAnchor,
+  stopEngine,
+} from './parts/engine.ts';
 import { startValkey, stopValkey, valkeyName } from './parts/valkey.ts';
 import { type EngineKind, preparePrerequisites } from './prerequisites.ts';
 import { step as showStep } from './progress.ts';
@@ -30,8 +37,9 @@ export async function startInstance(name: string, interruption?: AbortSignal): P
   await step('Start redis-server', () => startValkey(instance));
   if (!instance.isEmulatorForeign) {
     await step('Start the AWS emulator', async () => {
-      if (runningDaemon(instance, emulatorName) === undefined) await removeLeftoverContainers(instance, engineKind);
-      await startEmulator(instance, engine);
+      if (runningDaemon(instance, emulatorName) !== undefined) return;
+      await removeLeftoverContainers(instance, engineKind);
+      await startEmulator(instance, engine, await startNetworkAnchor(engine, image.tag));
     });
   }
   const outputs = await step('Deploy', () => deploy(instance, image));

@@ -152,6 +152,10 @@ function inWords(value: unknown): string {
   if (typeof value !== 'object') return String(value);
   if (Array.isArray(value)) return value.map(inWords).join(', ') || '–';
   return Object.entries(value)
-    .map(([name, part]) => `${name.replaceAll('_', ' ')} ${inWords(part)}`)
+    .map(([name, part]) =>
+      name.endsWith('_bytes') && typeof part === 'number'
+        ? `${name.slice(0, -'_bytes'.length)} ${(part / 1024 / 1024).toFixed(0)} MB`
+        : `${name.replaceAll('_', ' ')} ${inWords(part)}`,
+    )
     .join(', ');
 }

@@ -12,6 +12,9 @@ interface Check {
   readonly reportFile?: string;
 }
 
+/** The test projects that need nothing but the sources. */
+export const projectsOfVerify = ['unit', 'architecture'];
+
 const unitReport = join(sharedDirectory, 'unit-report.json');
 
 /** All that can be checked without anything running, in the order in which a mistake shows soonest. */
@@ -21,7 +24,7 @@ const checks: readonly Check[] = [
   { title: 'Dead code and dependencies', command: ['knip'] },
   {
     title: 'Unit and architecture tests',
-    command: ['vitest', 'run', '--project', 'unit', '--project', 'architecture', ...reportTo(unitReport)],
+    command: ['vitest', 'run', ...projectsOfVerify.map((project) => `--project=${project}`), ...reportTo(unitReport)],
     reportFile: unitReport,
   },
   {

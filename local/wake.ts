@@ -18,7 +18,7 @@ export async function wakeFunctions(instance: Instance, outputs: StackOutputs): 
   }
 }
 
-export interface Health {
+interface Health {
   readonly status: string;
   readonly sandboxes?: { readonly idle?: number };
 }
@@ -37,7 +37,7 @@ export async function waitForIdleSandbox(instance: Instance): Promise<void> {
   );
 }
 
-export async function readHealth(instance: Instance): Promise<Health | undefined> {
+async function readHealth(instance: Instance): Promise<Health | undefined> {
   try {
     const response = await fetch(`${instance.url}/api/v1/health`, { signal: AbortSignal.timeout(10_000) });
     return response.headers.get('content-type')?.includes('json') ? ((await response.json()) as Health) : undefined;

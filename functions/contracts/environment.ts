@@ -33,7 +33,14 @@ export const FUNCTION_ENVIRONMENT = {
   'api/live': z.object({ ...api, ...ephemera }),
   'api/health': z.object({ ...api, ...executions, ...sandboxes, ...valkey }),
 
-  'live/socket': z.object({ ...identity, ...ephemera, ...executions, FRONT_DOOR_SECRET: text, CATCH_UP_FUNCTION: text }),
+  'live/socket': z.object({
+    ...identity,
+    ...ephemera,
+    ...executions,
+    FRONT_DOOR_SECRET: text,
+    LIVE_ENDPOINT: text,
+    CATCH_UP_FUNCTION: text,
+  }),
   /** Posts frames to WebSocket connections; outside any VPC. */
   'live/push': z.object({ ...ephemera, ...executions, LIVE_ENDPOINT: text, CATCH_UP_FUNCTION: text }),
   /** Reads the log after a subscription's cursor and hands it to `live/push`; inside the VPC. */

@@ -6,7 +6,7 @@ import { resetInstance, startInstance, stopInstance } from '../local-cloud.ts';
 import { bold, heading, red, say } from '../progress.ts';
 import { childEnvironment, runVisibly } from '../run.ts';
 import { readReport, sumCounts, summaryLine, type TestCounts } from '../test-counts.ts';
-import { reportTo, runChecks } from '../verification.ts';
+import { projectsOfVerify, reportTo, runChecks } from '../verification.ts';
 import { describeStatus } from './status.ts';
 
 /** Sets up an instance of its own from nothing, runs every test there is, stops the instance, and sums up in one line. */
@@ -56,7 +56,7 @@ async function runTestsAgainst(instance: Instance, isSoak: boolean, signal: Abor
   const report = join(instance.directory, 'test-report.json');
   const exitCode = await runVisibly(
     join(binaryDirectory, 'vitest'),
-    ['run', '--project=!unit', '--project=!architecture', '--passWithNoTests', ...reportTo(report)],
+    ['run', ...projectsOfVerify.map((project) => `--project=!${project}`), '--passWithNoTests', ...reportTo(report)],
     childEnvironment({ AIRLOCK_TEST_STATUS: statusFile, AIRLOCK_INSTANCE: instance.name, ...(isSoak && { AIRLOCK_SOAK: '1' }) }),
     projectDirectory,
     signal,
@@ -64,9 +64,19 @@ async function runTestsAgainst(instance: Instance, isSoak: boolean, signal: Abor
   return readReport(report, exitCode);
 }
 
-/** The first Ctrl-C ends the tests and stops the instance; whoever presses it again wants out at once. */
+/**
+ * The first Ctrl-C ends the tests and stops the instance; whoever presses it again wants out at once. One key press may arrive more
+ * than once, because the programs around this one pass it on too.
+ */
 function interruptible(): AbortSignal {
   const controller = new AbortController();
-  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(name, () => controller.abort());
+  let interruptedAt = 0;
+  const interrupt = () => {
+    if (controller.signal.aborted && performance.now() - interruptedAt > 2000) process.exit(130);
+    if (controller.signal.aborted) return;
+    interruptedAt = performance.now();
+    controller.abort();
+  };
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, interrupt);
   return controller.signal;
 }

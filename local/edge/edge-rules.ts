@@ -19,8 +19,8 @@ export interface Viewer {
 export const maxBodyBytes = 10 * 1024 * 1024;
 export const upstreamTimeoutSeconds = 30;
 
-export const frontDoorHeader = 'x-airlock-front-door';
-export const viewerAddressHeader = 'cloudfront-viewer-address';
+const frontDoorHeader = 'x-airlock-front-door';
+const viewerAddressHeader = 'cloudfront-viewer-address';
 
 /** Headers that only the front door may set; a client's own copies never get through. */
 const isReserved = (name: string): boolean =>

@@ -12,9 +12,9 @@ export const emulatorName = 'emulator';
 /** It writes its state only when it is asked to end, which took up to 40 s when it held much. */
 const stopWithinSeconds = 60;
 
-export async function startEmulator(instance: Instance, engine: Engine): Promise<void> {
+export async function startEmulator(instance: Instance, engine: Engine, networkAnchor: string | undefined): Promise<void> {
   for (const directory of Object.values(directories(instance))) mkdirSync(directory, { recursive: true, mode: 0o700 });
-  await startDaemon(instance, miniStack(instance, engine));
+  await startDaemon(instance, miniStack(instance, engine, networkAnchor));
 }
 
 export async function stopEmulator(instance: Instance): Promise<void> {
@@ -31,7 +31,7 @@ const directories = (instance: Instance) => ({
   temporary: join(tmpdir(), instance.id),
 });
 
-function miniStack(instance: Instance, engine: Engine): Daemon {
+function miniStack(instance: Instance, engine: Engine, networkAnchor: string | undefined): Daemon {
   const { state, objects, temporary } = directories(instance);
   return {
     name: emulatorName,
@@ -53,6 +53,7 @@ function miniStack(instance: Instance, engine: Engine): Daemon {
       // Listeners that nothing here uses, on ports that two instances would fight for.
       SFTP_ENABLED: '0',
       IOT_MTLS_ENABLED: '0',
+      ...(networkAnchor !== undefined && { HOSTNAME: networkAnchor }),
     }),
     readyWithinSeconds: 60,
     stopWithinSeconds,

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { type Daemon, startDaemon, stopDaemon } from '../daemon.ts';
 import { ensureSandboxNetwork, removeSandboxNetwork } from '../engine/sandbox-network.ts';
 import { writeSandboxRuntime } from '../engine/sandbox-runtime.ts';
+import { LocalCloudFailure } from '../failure.ts';
 import { type Instance, writePrivateFile } from '../instance.ts';
 import type { EngineKind } from '../prerequisites.ts';
 import { childEnvironment, run } from '../run.ts';
@@ -35,6 +36,22 @@ export async function stopEngine(instance: Instance, kind: EngineKind): Promise<
   if (kind === 'podman') rmSync(podmanSocket(instance), { force: true });
 }
 
+/**
+ * podman is told which network to use; Docker is not ours to configure. There the emulator is made to believe that it runs in a container
+ * on the sandbox network, because it starts tasks on the network it finds itself in. Returns that container's name.
+ */
+export async function startNetworkAnchor(engine: Engine, imageTag: string): Promise<string | undefined> {
+  if (engine.kind === 'podman') return undefined;
+  const name = `${engine.network}-anchor`;
+  const started = await run(
+    engine.kind,
+    ['run', '--detach', '--name', name, '--network', engine.network, '--entrypoint', 'sleep', imageTag, 'infinity'],
+    { env: engine.env },
+  );
+  if (started.exitCode !== 0) throw new LocalCloudFailure(`The sandbox network could not be prepared: ${started.stderr.trim()}`);
+  return name;
+}
+
 /** Containers of this instance that outlived their emulator. Others are never touched. */
 export async function removeLeftoverContainers(instance: Instance, kind: EngineKind): Promise<void> {
   const engine = describeEngine(instance, kind);
@@ -47,7 +64,7 @@ export async function removeLeftoverContainers(instance: Instance, kind: EngineK
 
 export const removeNetwork = (instance: Instance, kind: EngineKind) => removeSandboxNetwork(describeEngine(instance, kind));
 
-export function describeEngine(instance: Instance, kind: EngineKind): Engine {
+function describeEngine(instance: Instance, kind: EngineKind): Engine {
   return {
     kind,
     dockerHost:
@@ -67,8 +84,14 @@ function podmanSocket(instance: Instance): string {
 const buildConfigurationFile = (instance: Instance): string => join(instance.directory, 'engine', 'build.conf');
 const sandboxConfigurationFile = (instance: Instance): string => join(instance.directory, 'engine', 'sandboxes.conf');
 
-/** runc and cgroupfs because crun refuses the mixed cgroup hierarchies that some machines still have. */
-const engineTable = `[engine]
+/**
+ * runc and cgroupfs because crun refuses the mixed cgroup hierarchies that some machines still have; limits below those of the host,
+ * because podman's own may be above them, and then no container starts.
+ */
+const engineSettings = `[containers]
+default_ulimits = ["nofile=4096:4096", "nproc=1024:1024"]
+
+[engine]
 cgroup_manager = "cgroupfs"
 events_logger = "file"
 runtime = "runc"
@@ -82,13 +105,10 @@ function writeConfigurations(instance: Instance, engine: Engine): void {
   const directory = join(instance.directory, 'engine');
   mkdirSync(directory, { recursive: true });
   const runtime = writeSandboxRuntime(directory);
-  writePrivateFile(buildConfigurationFile(instance), engineTable);
+  writePrivateFile(buildConfigurationFile(instance), engineSettings);
   writePrivateFile(
     sandboxConfigurationFile(instance),
-    `[containers]
-default_ulimits = ["nofile=4096:4096", "nproc=1024:1024"]
-
-${engineTable}
+    `${engineSettings}
 [engine.runtimes]
 runc = ["${runtime}"]
 

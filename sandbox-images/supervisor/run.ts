@@ -165,20 +165,24 @@ function startWatch(
   const { meter } = launched;
   const { limits, timeout_seconds: timeoutSeconds } = manifest;
   let peak = NOTHING_USED;
+  let hasEnded = false;
   let onlyTheGuestIsLeft = false;
   void launched.othersGone.then(() => {
     onlyTheGuestIsLeft = true;
   });
 
   function sample(): void {
+    if (hasEnded) return;
     const usage = meter.sample();
     report(usage);
-    if (!onlyTheGuestIsLeft) return;
     peak = peakOf(peak, usage);
+    if (!onlyTheGuestIsLeft) return;
     const exceeded = exceededLimit(usage, limits);
     if (exceeded) end(exceeded);
   }
 
+  // A program may be over before the first interval is.
+  setImmediate(sample);
   const sampling = setInterval(sample, USAGE_INTERVAL_MS);
   const timer = setTimeout(() => end('time_limit'), timeoutSeconds * 1000);
   const endShare = holdCpuShare({ share: limits.cpu, everyone, cpuMilliseconds: meter.cpuMilliseconds });
@@ -186,6 +190,7 @@ function startWatch(
   return {
     peak: () => peak,
     end: () => {
+      hasEnded = true;
       clearInterval(sampling);
       clearTimeout(timer);
       endShare();

@@ -11,7 +11,10 @@ import { type Health, health, type RunEvent, type RunEventOf, runEvent } from '.
 import { TICKET_ALGORITHM, TICKET_TYPE, type TicketClaims } from '../../functions/contracts/ticket.ts';
 import { buildSandboxImage, type SandboxImage } from '../../sandbox-images/build.ts';
 
-/** Real sandboxes for tests: containers of the real image, tickets signed with a key made here. */
+/**
+ * Real sandboxes for tests: containers of the real image, tickets signed with a key made here. They are on the engine's ordinary
+ * network, with a way to everywhere, so that what refuses a guest a connection is the sandbox itself.
+ */
 
 const MEBIBYTE = 1024 * 1024;
 export const LIMITS: ResourceLimits = {
@@ -24,7 +27,6 @@ export const LIMITS: ResourceLimits = {
 
 const engine = process.env.AIRLOCK_TEST_ENGINE ?? 'podman';
 const scratch = mkdtempSync(join(tmpdir(), 'airlock-sandbox-test-'));
-const network = `airlock-test-${randomUUID().slice(0, 8)}`;
 const gate = await generateKeyPair(TICKET_ALGORITHM);
 const containers = new Set<string>();
 
@@ -50,19 +52,13 @@ let image: Promise<SandboxImage> | undefined;
 export async function prepareSandboxes(): Promise<SandboxImage> {
   const cacheDir = join(tmpdir(), 'airlock-sandbox-test-cache');
   mkdirSync(cacheDir, { recursive: true });
-  if (!image) {
-    image = buildSandboxImage({ engine: [engine], env, log: () => {}, cacheDir });
-    await image;
-    await command('network', 'create', '--internal', network);
-  }
+  image ??= buildSandboxImage({ engine: [engine], env, log: () => {}, cacheDir });
   return image;
 }
 
 export async function removeSandboxes(): Promise<void> {
   if (containers.size > 0) await command('rm', '--force', '--time', '0', '--volumes', ...containers).catch(() => '');
   containers.clear();
-  await command('network', 'rm', '--force', network).catch(() => '');
-  image = undefined;
 }
 
 /** How a container is started: as ECS starts it on Fargate, or as an emulator does that passes on next to nothing. */
@@ -91,7 +87,7 @@ export interface TestSandbox {
   readonly start: (changes: Partial<Manifest>, files?: readonly Uint8Array[]) => Promise<StartedRun>;
   /** Runs to the end. */
   readonly run: (changes: Partial<Manifest>, files?: readonly Uint8Array[]) => Promise<Finished>;
-  /** Processes in the container besides init and the supervisor. */
+  /** Living processes in the container that are not root's. */
   readonly strangers: () => Promise<string[]>;
 }
 
@@ -123,7 +119,7 @@ export async function startSandbox(
     ...options.env,
   };
   const container = await command(
-    ...['run', '--detach', '--network', network, ...SHAPES[options.shape ?? 'hardened']],
+    ...['run', '--detach', ...SHAPES[options.shape ?? 'hardened']],
     ...Object.entries(variables).flatMap(([name, value]) => ['--env', `${name}=${value}`]),
     tag,
   );
@@ -185,11 +181,13 @@ export async function startSandbox(
   }
 
   async function strangers(): Promise<string[]> {
-    const listing = await command('top', container, '-eo', 'pid,stat,comm');
-    return listing
-      .split('\n')
-      .slice(1)
-      .filter((line) => !/^\s*\d+\s+Z/.test(line) && !/(tini|node-MainThread|node|MainThread|\bps)$/.test(line));
+    const script = `for (const id of require('node:fs').readdirSync('/proc').filter((name) => Number(name) > 1)) try {
+      const stat = require('node:fs').readFileSync('/proc/' + id + '/stat', 'latin1');
+      const uid = require('node:fs').statSync('/proc/' + id).uid;
+      if (uid !== 0) console.log(stat);
+    } catch {}`;
+    const listing = await command('exec', container, 'node', '-e', script);
+    return listing.split('\n').filter((line) => line !== '' && !/\) [ZX] /.test(line));
   }
 
   return { id, container, url, imageId, manifest, sign, post, start, run, strangers };

@@ -1,4 +1,5 @@
 import type { APIGatewayProxyResultV2 } from 'aws-lambda';
+import { postToConnection } from '../../adapters/apigateway/post.ts';
 import { dynamoExecutions } from '../../adapters/dynamo/executions.ts';
 import { dynamoLive } from '../../adapters/dynamo/live.ts';
 import { invokeLater } from '../../adapters/lambda/invoke.ts';
@@ -12,6 +13,7 @@ import { clock } from '../../runtime/system.ts';
 
 const environment = environmentOf('live/socket');
 const store = dynamoLive(environment.EPHEMERA_TABLE);
+const post = postToConnection(environment.LIVE_ENDPOINT);
 const executions = dynamoExecutions({ executions: environment.EXECUTIONS_TABLE, audit: '' });
 
 interface SocketEvent {
@@ -29,10 +31,13 @@ export async function handler(event: SocketEvent): Promise<APIGatewayProxyResult
       await store.disconnect(connectionId);
       return { statusCode: 200 };
     }
-    return { statusCode: 200, body: await answer(connectionId, event.body ?? '') };
+    // A reply is posted like any other frame: what a route returns is not sent to the client.
+    const reply = await answer(connectionId, event.body ?? '');
+    if (reply !== null) await post(connectionId, reply);
+    return { statusCode: 200 };
   } catch (error) {
     log.error('socket failed', error, { connection_id: connectionId });
-    return { statusCode: 500, body: frame({ type: 'error', code: 'internal_error', detail: 'Something failed on our side.' }) };
+    return { statusCode: 500 };
   } finally {
     log.info('socket', { connection_id: connectionId, route: routeKey });
   }
@@ -49,7 +54,8 @@ async function connect(event: SocketEvent): Promise<number> {
 
 const refusal = (code: string, detail: string): string => frame({ type: 'error', code, detail });
 
-async function answer(connectionId: string, text: string): Promise<string> {
+/** The reply, or null when it is sent already: a subscription is confirmed before its first event. */
+async function answer(connectionId: string, text: string): Promise<string | null> {
   const message = read(text);
   if (!message)
     return refusal(
@@ -65,9 +71,10 @@ async function answer(connectionId: string, text: string): Promise<string> {
   const executionId = message.topic.slice('execution:'.length);
   const row = actor && (await executions.get(executionId));
   if (!actor || !row || !maySee(actor, row)) return refusal('not_found', 'There is no such topic, or it is not yours.');
+  await post(connectionId, frame({ type: 'subscribed', topic: message.topic, after: message.after }));
   await store.subscribe(message.topic, connectionId, message.after, clock.now());
   await invokeLater(environment.CATCH_UP_FUNCTION, { execution_id: executionId, connection_id: connectionId });
-  return frame({ type: 'subscribed', topic: message.topic, after: message.after });
+  return null;
 }
 
 function read(text: string): ClientMessage | null {
