@@ -142,6 +142,7 @@ function readBody(event: APIGatewayProxyEventV2, maxBytes: number): unknown {
   if (bytes.byteLength > maxBytes) {
     throw new ApiError('payload_too_large', `The body has ${bytes.byteLength} bytes; at most ${maxBytes} are accepted here.`);
   }
+  if (isDamagedText(event)) throw new ApiError('malformed_request', 'The body is not UTF-8.');
   try {
     return parseUnambiguousJson(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
   } catch (error) {
@@ -154,6 +155,15 @@ function readBody(event: APIGatewayProxyEventV2, maxBytes: number): unknown {
     throw error;
   }
 }
+
+/**
+ * The gateway hands text over as text, with U+FFFD in place of bytes that are not UTF-8: then the length is no longer the one that was
+ * sent. Without a length to compare, such a body is refused.
+ */
+const isDamagedText = (event: APIGatewayProxyEventV2): boolean =>
+  !event.isBase64Encoded &&
+  (event.body ?? '').includes('\uFFFD') &&
+  event.headers['content-length'] !== String(Buffer.byteLength(event.body ?? ''));
 
 const schemaOf = (contract: RouteContract, status: PropertyKey): z.ZodType => {
   const schema = contract.responses[Number(status)];

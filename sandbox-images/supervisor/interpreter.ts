@@ -36,6 +36,8 @@ export interface InterpreterOptions {
   readonly privateDirectory: string;
 }
 
+const START_MILLISECONDS = 60_000;
+
 /** Starts an interpreter and returns once it waits for its job. Throws if it ends before. */
 export async function startInterpreter(options: InterpreterOptions): Promise<Interpreter> {
   const { language, limits, guest, entrypoint, warm, privateDirectory } = options;
@@ -62,6 +64,7 @@ export async function startInterpreter(options: InterpreterOptions): Promise<Int
   });
   const control = child.stdio[3];
   if (!(control instanceof Duplex)) throw new Error(`${language} could not be started.`);
+  const impatience = setTimeout(() => child.kill('SIGKILL'), START_MILLISECONDS);
   // Both may find their reader gone, which is the guest's own affair.
   control.on('error', () => {});
   pipes.stdin.on('error', () => {});
@@ -70,7 +73,7 @@ export async function startInterpreter(options: InterpreterOptions): Promise<Int
     ended.then(({ exitCode, signal }) => {
       throw new Error(`${language} ended before its job (exit code ${exitCode}, signal ${signal}).`);
     }),
-  ]);
+  ]).finally(() => clearTimeout(impatience));
 
   return {
     language,

@@ -9,7 +9,7 @@ export interface StreamTotals {
 /** One output stream on its way from bytes to events. */
 export interface OutputStream {
   readonly write: (chunk: Buffer) => void;
-  /** Emits what is still held back; nothing may be written after it. */
+  /** Emits what is still held back; what is written after it is dropped. */
   readonly end: () => void;
   readonly totals: () => StreamTotals;
 }
@@ -26,8 +26,10 @@ export function createOutputStream(emit: (text: string) => void, now: () => numb
   let gathered = '';
   let lastEmitted = Number.NEGATIVE_INFINITY;
   let timer: NodeJS.Timeout | undefined;
+  let hasEnded = false;
 
   function write(chunk: Buffer): void {
+    if (hasEnded) return;
     const kept = chunk.subarray(0, Math.max(0, OUTPUT_KEPT_BYTES_PER_STREAM - bytes));
     bytes += chunk.length;
     if (kept.length === 0) return;
@@ -45,6 +47,8 @@ export function createOutputStream(emit: (text: string) => void, now: () => numb
   }
 
   function end(): void {
+    if (hasEnded) return;
+    hasEnded = true;
     // What a truncated stream still holds is the first half of a character whose second half was dropped.
     if (bytes <= OUTPUT_KEPT_BYTES_PER_STREAM) gathered += decoder.end();
     flush();

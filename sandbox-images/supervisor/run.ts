@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Manifest } from '../../functions/contracts/manifest.ts';
@@ -50,38 +49,40 @@ export function startRun(options: RunOptions): Run {
   const events = createEventLog(() => new Date());
   let stop: Stop | undefined;
   let mainHasEnded = false;
-  let gone: Promise<void> | undefined;
   let artifacts: readonly Artifact[] = [];
-
-  function killEverything(): Promise<void> {
-    gone ??= everyone.killAll();
-    return gone;
-  }
 
   function end(reason: ExitReason, detail?: string): void {
     if (stop || mainHasEnded) return;
     stop = { reason, detail };
-    void killEverything();
+    void everyone.killAll();
   }
 
   const stdout = createOutputStream((text) => events.append({ type: 'stdout', text }));
   const stderr = createOutputStream((text) => events.append({ type: 'stderr', text }));
 
   function connect(source: Socket, stream: OutputStream): Promise<unknown> {
+    const closed = new Promise((resolve) => source.once('close', resolve));
     source.on('error', () => {});
     source.on('data', (chunk: Buffer) => {
       stream.write(chunk);
       if (exceedsOutput(stdout.totals().bytes, stderr.totals().bytes)) end('output_limit');
     });
-    return once(source, 'close');
+    return closed;
+  }
+
+  /** What was stopped while it was being started is never told of its job. */
+  function assertNotStopped(): void {
+    if (stop) throw new Error('The run was stopped before it began.');
   }
 
   async function launch(): Promise<Launched> {
     const taken = (await options.prestarted).takeFor(manifest);
+    assertNotStopped();
     fillWorkspace(manifest, options.staging, guest);
     const { language, entrypoint, limits } = manifest;
     const cold = () => startInterpreter({ ...options, language, entrypoint, limits, warm: false });
     const interpreter = taken.interpreter ?? (await cold());
+    assertNotStopped();
     const meter = createUsageMeter();
     const outputEnded = Promise.all([connect(interpreter.stdout, stdout), connect(interpreter.stderr, stderr)]);
     const environment = { ...guestEnvironment(), ...manifest.env };
@@ -102,7 +103,7 @@ export function startRun(options: RunOptions): Run {
     mainHasEnded = true;
     const durationMilliseconds = performance.now() - startedAt;
     watch.end();
-    await killEverything();
+    await everyone.killAll();
     // Nobody can write any more; what is still in the pipes belongs to the result.
     await Promise.race([outputEnded, sleep(OUTPUT_END_MILLISECONDS)]);
     return finish(ending, durationMilliseconds, { ...watch.peak(), cpu_ms: meter.cpuMilliseconds() });
@@ -110,7 +111,7 @@ export function startRun(options: RunOptions): Run {
 
   async function finish(ending: Ending, durationMilliseconds: number, usage: UsageSample): Promise<void> {
     mainHasEnded = true;
-    await killEverything();
+    await everyone.killAll();
     stdout.end();
     stderr.end();
     const collection = await collect(guest);
@@ -135,7 +136,7 @@ export function startRun(options: RunOptions): Run {
   async function cancel(reason: string): Promise<boolean> {
     const wasRunning = !mainHasEnded && !stop;
     end('cancelled', reason);
-    await killEverything();
+    await everyone.killAll();
     return wasRunning;
   }
 

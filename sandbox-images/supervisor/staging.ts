@@ -25,6 +25,7 @@ export function createStaging(directory = `${WORKSPACE}/.airlock-staging`): Stag
   const sizes = new Map<string, number>();
   const placed = new Map<string, string>();
   let uploads = 0;
+  let isOpen = true;
   rmSync(directory, { recursive: true, force: true });
   mkdirSync(directory, { mode: 0o700 });
 
@@ -44,11 +45,13 @@ export function createStaging(directory = `${WORKSPACE}/.airlock-staging`): Stag
         await file.writeFile(chunk);
       }
       if (hash.digest('hex') !== sha256) throw new RefusalError('file_invalid', 'The bytes are not those of this hash.');
+      // From the start of the run on, this path is the guest's to choose.
+      if (!isOpen) throw new RefusalError('sandbox_used', 'The run began before the file was complete.');
       renameSync(partial, `${directory}/${sha256}`);
       sizes.set(sha256, bytes);
     } finally {
       await file.close();
-      rmSync(partial, { force: true });
+      if (isOpen) rmSync(partial, { force: true });
     }
   }
 
@@ -68,5 +71,10 @@ export function createStaging(directory = `${WORKSPACE}/.airlock-staging`): Stag
     placed.set(sha256, earlier ?? path);
   }
 
-  return { receive, assertComplete, moveTo, remove: () => rmSync(directory, { recursive: true, force: true }) };
+  function remove(): void {
+    isOpen = false;
+    rmSync(directory, { recursive: true, force: true });
+  }
+
+  return { receive, assertComplete, moveTo, remove };
 }

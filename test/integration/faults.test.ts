@@ -1,0 +1,102 @@
+import { StopExecutionCommand } from '@aws-sdk/client-sfn';
+import { createClient } from 'redis';
+import { describe, expect, it } from 'vitest';
+import { allEvents, approve, finished, get, inPhase, status, submit, textOf, until } from '../support/airlock.ts';
+import {
+  executionRow,
+  invoke,
+  killSandbox,
+  killWorkersOf,
+  output,
+  stepFunctions,
+  withFrozen,
+  withVariable,
+} from '../support/faults.ts';
+
+const counting = (seconds: number) =>
+  `import os, time\nprint("started", os.getpid(), flush=True)\nfor n in range(${seconds * 10}):\n    print(n, flush=True)\n    time.sleep(0.1)`;
+const numbers = (seconds: number) => Array.from({ length: seconds * 10 }, (_, n) => `${n}\n`).join('');
+
+/** A run that is under way: its first output has been seen. */
+async function running(seconds: number) {
+  const submitted = await submit({ language: 'python', code: counting(seconds), timeout_seconds: 120 });
+  await approve(submitted);
+  await inPhase(submitted.execution_id, 'running');
+  return submitted.execution_id;
+}
+
+async function expectWholeRun(executionId: string, seconds: number) {
+  const result = await finished(executionId);
+  expect(result).toMatchObject({ status: 'completed', error: null });
+  const events = await allEvents(executionId);
+  expect(events.map((event) => event.seq)).toEqual(events.map((_, index) => index + 1));
+  expect(events.filter((event) => event.type === 'started')).toHaveLength(1);
+  expect(textOf(events, 'stdout').replace(/^started \d+\n/, '')).toBe(numbers(seconds));
+}
+
+describe('a run goes on, once, with all its output', () => {
+  it('when its dispatcher is killed', async () => {
+    const executionId = await running(5);
+    expect(killWorkersOf('tasks/run-in-sandbox')).toBeGreaterThan(0);
+    await expectWholeRun(executionId, 5);
+  });
+
+  it('when dispatchers hand over to each other', async () => {
+    await withVariable('tasks/run-in-sandbox', 'DISPATCH_BUDGET_MS', '2000', async () => {
+      const executionId = await running(8);
+      await expectWholeRun(executionId, 8);
+    });
+  });
+
+  it('when the live log is away', async () => {
+    const executionId = await running(4);
+    await withFrozen('valkey', () => new Promise((resolve) => setTimeout(resolve, 6000)));
+    await expectWholeRun(executionId, 4);
+  });
+
+  it('when the live log loses everything in the middle', async () => {
+    const executionId = await running(4);
+    const valkey = createClient({ url: status.valkey_url });
+    await valkey.connect();
+    await valkey.flushAll();
+    valkey.destroy();
+    await expectWholeRun(executionId, 4);
+  });
+
+  it('when the cloud does not answer for a while', async () => {
+    const executionId = await running(4);
+    await withFrozen('emulator', () => new Promise((resolve) => setTimeout(resolve, 5000)));
+    await expectWholeRun(executionId, 4);
+  });
+});
+
+describe('a run whose sandbox is killed', () => {
+  it('ends as failed with sandbox_lost, keeps its output, and is not started again', async () => {
+    const executionId = await running(60);
+    const { sandbox_id: sandboxId } = await executionRow(executionId);
+    await until('some durable output', async () => (await get(executionId)).last_seq > 10);
+    expect(killSandbox(String(sandboxId))).toBeGreaterThan(0);
+    const result = await finished(executionId);
+    expect(result).toMatchObject({ status: 'failed', error: { code: 'sandbox_lost' } });
+    expect(result.output).toMatch(/^started \d+\n0\n1\n/);
+    expect(result.audit_trail.filter((entry) => entry.action === 'run_started')).toHaveLength(1);
+  });
+});
+
+describe('an execution whose state machine is gone', () => {
+  it('is taken up again by the reconciler with its approval, and runs once', async () => {
+    const submitted = await submit({ language: 'python', code: 'print("after all")' });
+    await until('the machine to wait', async () => (await import('../support/airlock.ts')).approvalOf(submitted));
+    const arn = `${output('ExecutionStateMachineArn').replace(':stateMachine:', ':execution:')}:${submitted.execution_id}-1`;
+    await stepFunctions.send(new StopExecutionCommand({ executionArn: arn, cause: 'test' }));
+    await approve(submitted);
+    // A row is somebody's work in progress for a minute; only then is it taken up.
+    await until('the next attempt', async () => {
+      await invoke('events/reconciler', {});
+      return Number((await executionRow(submitted.execution_id)).attempt) === 2;
+    });
+    const result = await finished(submitted.execution_id);
+    expect(result).toMatchObject({ status: 'completed', output: 'after all\n' });
+    expect(result.audit_trail.filter((entry) => entry.action === 'run_started')).toHaveLength(1);
+  });
+});

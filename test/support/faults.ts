@@ -1,0 +1,103 @@
+/** Faults, done to the real processes of the running instance. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import {
+  GetFunctionConfigurationCommand,
+  InvokeCommand,
+  LambdaClient,
+  UpdateFunctionConfigurationCommand,
+} from '@aws-sdk/client-lambda';
+import { SFNClient } from '@aws-sdk/client-sfn';
+import { DynamoDBDocumentClient, GetCommand } from '@aws-sdk/lib-dynamodb';
+import { status } from './airlock.ts';
+
+const settings = {
+  endpoint: status.emulator_url,
+  region: 'us-east-1',
+  credentials: { accessKeyId: 'test', secretAccessKey: 'test' },
+};
+export const stepFunctions = new SFNClient(settings);
+export const lambda = new LambdaClient(settings);
+export const tables = DynamoDBDocumentClient.from(new DynamoDBClient(settings));
+
+export function output(name: string): string {
+  const value = status.outputs[name];
+  if (!value) throw new Error(`the stacks have no output ${name}`);
+  return value;
+}
+
+/** Functions share a prefix; the dispatcher's name is an output and tells it. */
+export const functionNamed = (path: string): string =>
+  output('RunInSandboxFunctionName').replace('tasks-run-in-sandbox', path.replace('/', '-'));
+
+export async function invoke(path: string, payload: object): Promise<Record<string, unknown>> {
+  const { Payload, FunctionError } = await lambda.send(
+    new InvokeCommand({ FunctionName: functionNamed(path), Payload: JSON.stringify(payload) }),
+  );
+  const answer = JSON.parse(Buffer.from(Payload ?? []).toString() || 'null');
+  if (FunctionError) throw new Error(JSON.stringify(answer));
+  return answer ?? {};
+}
+
+/** Runs `work` while a function has another environment variable, and puts the old one back. */
+export async function withVariable<T>(path: string, name: string, value: string, work: () => Promise<T>): Promise<T> {
+  const FunctionName = functionNamed(path);
+  const { Environment } = await lambda.send(new GetFunctionConfigurationCommand({ FunctionName }));
+  const put = (Variables: Record<string, string>) =>
+    lambda.send(new UpdateFunctionConfigurationCommand({ FunctionName, Environment: { Variables } }));
+  await put({ ...Environment?.Variables, [name]: value });
+  try {
+    return await work();
+  } finally {
+    await put(Environment?.Variables ?? {});
+  }
+}
+
+export async function sandboxRow(sandboxId: string): Promise<Record<string, unknown> | undefined> {
+  const { Item } = await tables.send(
+    new GetCommand({ TableName: output('SandboxesTableName'), Key: { sandbox_id: sandboxId }, ConsistentRead: true }),
+  );
+  return Item;
+}
+
+export async function executionRow(executionId: string): Promise<Record<string, unknown>> {
+  const { Item } = await tables.send(
+    new GetCommand({ TableName: output('ExecutionsTableName'), Key: { execution_id: executionId }, ConsistentRead: true }),
+  );
+  if (!Item) throw new Error(`there is no row ${executionId}`);
+  return Item;
+}
+
+/** Processes of this machine whose environment holds the text. */
+export function processesWith(text: string): number[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
+    .filter((pid) => {
+      try {
+        return readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0').includes(text);
+      } catch {
+        return false;
+      }
+    })
+    .map(Number);
+}
+
+export const killWorkersOf = (path: string): number => kill(processesWith(`AWS_LAMBDA_FUNCTION_NAME=${functionNamed(path)}`));
+export const killSandbox = (sandboxId: string): number => kill(processesWith(`AIRLOCK_SANDBOX_ID=${sandboxId}`));
+
+function kill(pids: number[]): number {
+  for (const pid of pids) process.kill(pid, 'SIGKILL');
+  return pids.length;
+}
+
+/** Holds a part of the instance still for so long: connected, and silent. */
+export async function withFrozen<T>(part: 'valkey' | 'emulator', work: () => Promise<T>): Promise<T> {
+  const pid = status.parts[part]?.pid;
+  if (!pid) throw new Error(`${part} does not run`);
+  process.kill(pid, 'SIGSTOP');
+  try {
+    return await work();
+  } finally {
+    process.kill(pid, 'SIGCONT');
+  }
+}
