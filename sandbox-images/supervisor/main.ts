@@ -4,6 +4,7 @@ import { resourceLimits } from '../../functions/contracts/manifest.ts';
 import { SUPERVISOR_PORT, supervisorEnvironment } from '../../functions/contracts/sandbox-protocol.ts';
 import { assertInsideSandbox, gatherSandboxEvidence, IMAGE_ID_FILE } from './guard.ts';
 import { createEveryone } from './kill.ts';
+import { rehearse } from './rehearsal.ts';
 import { createSandbox } from './sandbox.ts';
 import { createSupervisorServer } from './server.ts';
 import { createTicketVerifier } from './ticket.ts';
@@ -19,10 +20,13 @@ const environment = supervisorEnvironment.parse(process.env);
 const log = (message: string): void => console.error(message);
 const everyone = createEveryone();
 
+const prestartLimits = resourceLimits.parse(JSON.parse(environment.AIRLOCK_LIMITS));
+
 const sandbox = createSandbox({
   sandboxId: environment.AIRLOCK_SANDBOX_ID,
   imageId: readFileSync(IMAGE_ID_FILE, 'utf8').trim(),
-  prestartLimits: resourceLimits.parse(JSON.parse(environment.AIRLOCK_LIMITS)),
+  prestartLimits,
+  rehearse: () => rehearse({ limits: prestartLimits, port: SUPERVISOR_PORT }),
   verifyTicket: createTicketVerifier({
     jwks: jsonWebKeySet.parse(JSON.parse(environment.AIRLOCK_TICKET_JWKS)),
     sandboxId: environment.AIRLOCK_SANDBOX_ID,

@@ -41,6 +41,7 @@ interface Stop {
 }
 
 const NOTHING_USED: UsageSample = { cpu_ms: 0, memory_bytes: 0, disk_bytes: 0, processes: 0 };
+const EARLY_SAMPLE_MILLISECONDS = 10;
 const OUTPUT_END_MILLISECONDS = 10_000;
 
 /** Runs the one job of this sandbox, from its files to its `exit` event. */
@@ -166,14 +167,12 @@ function startWatch(
   const { meter } = launched;
   const { limits, timeout_seconds: timeoutSeconds } = manifest;
   let peak = NOTHING_USED;
-  let hasEnded = false;
   let onlyTheGuestIsLeft = false;
   void launched.othersGone.then(() => {
     onlyTheGuestIsLeft = true;
   });
 
   function sample(): void {
-    if (hasEnded) return;
     const usage = meter.sample();
     report(usage);
     peak = peakOf(peak, usage);
@@ -182,8 +181,8 @@ function startWatch(
     if (exceeded) end(exceeded);
   }
 
-  // A program may be over before the first interval is.
-  setImmediate(sample);
+  // A program may be over before the first interval is; but its first output goes first.
+  const earlySample = setTimeout(sample, EARLY_SAMPLE_MILLISECONDS);
   const sampling = setInterval(sample, USAGE_INTERVAL_MS);
   const timer = setTimeout(() => end('time_limit'), timeoutSeconds * 1000);
   const endShare = holdCpuShare({ share: limits.cpu, everyone, cpuMilliseconds: meter.cpuMilliseconds });
@@ -191,7 +190,7 @@ function startWatch(
   return {
     peak: () => peak,
     end: () => {
-      hasEnded = true;
+      clearTimeout(earlySample);
       clearInterval(sampling);
       clearTimeout(timer);
       endShare();

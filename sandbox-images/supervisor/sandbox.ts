@@ -26,6 +26,8 @@ export interface SandboxOptions {
   readonly prestartLimits: ResourceLimits;
   readonly verifyTicket: VerifyTicket;
   readonly everyone: Everyone;
+  /** Done once before the sandbox calls itself idle; a job that comes earlier does not wait for it. */
+  readonly rehearse: () => Promise<void>;
   readonly log: (message: string) => void;
   readonly onFinished: () => void;
 }
@@ -41,7 +43,8 @@ export function createSandbox(options: SandboxOptions): Sandbox {
   let used: { readonly run: Run; readonly matches: (ticket: string) => boolean } | undefined;
   let done = false;
   const prestarted = prestartInterpreters({ limits: options.prestartLimits, guest, privateDirectory, log: options.log });
-  void prestarted.then((interpreters) => {
+  void prestarted.then(async (interpreters) => {
+    await options.rehearse().catch((error: unknown) => options.log(`The rehearsal failed: ${error}`));
     ready = interpreters;
   });
 

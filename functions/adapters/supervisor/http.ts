@@ -13,7 +13,7 @@ import type { RunStream, Supervisor } from '../../core/sandbox/ports.ts';
 const HEALTH_MS = 2000;
 const CANCEL_MS = 10_000;
 /** A supervisor samples usage every 50 ms, so a connection that is silent for so long is dead. */
-const SILENCE_MS = 30_000;
+const SILENCE_MS = 10_000;
 /** One line is one event; an answer that never ends a line is not ours. */
 const MAX_LINE_BYTES = 1024 * 1024;
 
