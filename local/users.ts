@@ -22,6 +22,8 @@ async function seedUser(cognito: CognitoIdentityProviderClient, UserPoolId: stri
       new AdminCreateUserCommand({
         ...who,
         MessageAction: 'SUPPRESS',
+        // Without one, the pool would make one that its own policy may not like.
+        TemporaryPassword: user.password,
         UserAttributes: [
           { Name: 'email', Value: user.email },
           { Name: 'email_verified', Value: 'true' },

@@ -1,12 +1,11 @@
 import { createHash } from 'node:crypto';
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { parseArgs } from 'node:util';
-import { build } from 'esbuild';
 import { prepareBaseImage } from './base-image.ts';
 import { type Engine, execute, succeeds } from './engine.ts';
-import { findNode } from './node-binary.ts';
+import { findNode, type NodeBinary } from './node-binary.ts';
 
 export interface BuildOptions {
   /** The command line of the container engine, such as `['podman']`. */
@@ -49,13 +48,31 @@ const GUEST_FILES = ['make-filter.py', 'harden.sh', 'sitecustomize.py', 'wait.cj
 export async function buildSandboxImage(options: BuildOptions): Promise<SandboxImage> {
   const { engine, env, log, cacheDir, architecture = hostArchitecture() } = options;
   const node = await findNode(architecture, cacheDir);
+  const run: Engine = { command: engine, env, log };
+  const note = join(cacheDir, `image-${hashOf({ ...readSources(), node: `${node.version} ${architecture}` })}`);
+  const known = existsSync(note) ? readFileSync(note, 'utf8') : undefined;
+  if (known && (await succeeds(run, ['image', 'inspect', tagOf(known)]))) return { tag: tagOf(known), imageId: known };
+
   const inputs = await gatherInputs();
   const imageId = hashOf({ ...inputs, node: `${node.version} ${architecture}`, packages: PACKAGES.join(' ') });
-  const tag = `airlock-sandbox:${imageId.slice(0, 12)}`;
-  const run: Engine = { command: engine, env, log };
-  if (await succeeds(run, ['image', 'inspect', tag])) return { tag, imageId };
+  const tag = tagOf(imageId);
+  if (!(await succeeds(run, ['image', 'inspect', tag]))) await makeImage({ run, inputs, imageId, node, architecture, cacheDir });
+  // The same sources make the same image: next time nothing needs to be bundled to know which.
+  writeFileSync(note, imageId);
+  return { tag, imageId };
+}
 
-  log(`Building ${tag}`);
+async function makeImage(image: {
+  run: Engine;
+  inputs: Readonly<Record<string, string>>;
+  imageId: string;
+  node: NodeBinary;
+  architecture: Architecture;
+  cacheDir: string;
+}): Promise<void> {
+  const { run, inputs, imageId, node, architecture, cacheDir } = image;
+  const tag = tagOf(imageId);
+  run.log(`Building ${tag}`);
   const base = await prepareBaseImage(run, architecture, cacheDir);
   const context = mkdtempSync(join(tmpdir(), 'airlock-image-'));
   try {
@@ -66,7 +83,21 @@ export async function buildSandboxImage(options: BuildOptions): Promise<SandboxI
   } finally {
     rmSync(context, { recursive: true, force: true });
   }
-  return { tag, imageId };
+}
+
+const tagOf = (imageId: string): string => `airlock-sandbox:${imageId.slice(0, 12)}`;
+
+/** Everything the content of the image follows from, on disk: the own sources, the contracts, and the versions of the packages. */
+function readSources(): Record<string, string> {
+  const project = join(here, '..');
+  const folders = [here, join(project, 'functions', 'contracts')];
+  const sources = folders.flatMap((folder) =>
+    readdirSync(folder, { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile() && !entry.name.endsWith('.test.ts'))
+      .map((entry) => join(entry.parentPath, entry.name)),
+  );
+  const files = [...sources, join(project, 'package-lock.json')].filter((file) => existsSync(file));
+  return Object.fromEntries(files.map((file) => [relative(project, file), readFileSync(file, 'utf8')]));
 }
 
 function buildCommand(image: { tag: string; base: string; context: string; architecture: Architecture }): string[] {
@@ -93,6 +124,8 @@ async function gatherInputs(): Promise<Record<string, string>> {
 }
 
 async function bundle(entryPoint: string): Promise<string> {
+  // Not needed, and not loaded, when the image is known.
+  const { build } = await import('esbuild');
   const { outputFiles } = await build({
     entryPoints: [join(here, entryPoint)],
     absWorkingDir: here,

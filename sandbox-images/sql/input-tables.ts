@@ -56,7 +56,12 @@ export function tablesFromInput(input: unknown): Table[] {
 }
 
 export function tableFromCsv(name: string, text: string): Table {
-  const parsed = parseCsv(text, { bom: true, relaxColumnCount: true, skipEmptyLines: true });
+  const parsed = parseCsv(text, {
+    bom: true,
+    relaxColumnCount: true,
+    skipEmptyLines: true,
+    recordDelimiter: ['\r\n', '\n', '\r'],
+  });
   const [header = [], ...rows] = z.array(z.array(z.string())).parse(parsed);
   const columns = uniqueNames(header).map((column, index): Column => {
     const values = rows.map((row) => row[index] ?? '').filter((value) => value !== '');

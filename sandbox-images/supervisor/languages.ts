@@ -1,5 +1,5 @@
 import type { Language, Manifest, ResourceLimits } from '../../functions/contracts/manifest.ts';
-import { WORKSPACE } from './guest.ts';
+import { guestEnvironment, WORKSPACE } from './guest.ts';
 
 /** How an interpreter is started so that it waits for its job, and what it is told when the job comes. */
 interface LanguageRuntime {
@@ -24,7 +24,8 @@ export interface InterpreterStart {
 export interface Job {
   readonly entrypoint: string;
   readonly args: readonly string[];
-  readonly environment: Readonly<Record<string, string>>;
+  /** Besides what every guest process has. */
+  readonly variables: Readonly<Record<string, string>>;
 }
 
 const MEBIBYTE = 1024 * 1024;
@@ -32,8 +33,8 @@ const MEBIBYTE = 1024 * 1024;
 /** Below the memory limit, so that a program with a leak ends with V8's own report where it can. */
 const heapMebibytes = (limits: ResourceLimits): number => Math.max(16, Math.floor((limits.memory_bytes / MEBIBYTE) * 0.8));
 
-const jsonMessage = ({ args, environment }: Job): string =>
-  `${JSON.stringify({ args, env: environment, directory: WORKSPACE })}\n`;
+const jsonMessage = ({ args, variables }: Job): string =>
+  `${JSON.stringify({ args, env: { ...guestEnvironment(), ...variables }, directory: WORKSPACE })}\n`;
 
 export const RUNTIMES: Record<Language, LanguageRuntime> = {
   python: {
@@ -61,9 +62,9 @@ export const RUNTIMES: Record<Language, LanguageRuntime> = {
     takesAnyEntrypoint: true,
     command: () => ['/usr/bin/bash', '/usr/lib/airlock/wait.sh'],
     reservedBytes: 128 * MEBIBYTE,
-    message: ({ entrypoint, args, environment }) => {
-      const variables = Object.entries(environment).map(([name, value]) => `${name}=${value}`);
-      return [WORKSPACE, String(variables.length), ...variables, entrypoint, ...args].map((part) => `${part}\0`).join('');
+    message: ({ entrypoint, args, variables }) => {
+      const assignments = Object.entries(variables).map(([name, value]) => `${name}=${value}`);
+      return [String(assignments.length), ...assignments, entrypoint, ...args].map((part) => `${part}\0`).join('');
     },
   },
   sql: {

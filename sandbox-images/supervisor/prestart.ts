@@ -47,8 +47,6 @@ export async function prestartInterpreters(options: PrestartOptions): Promise<Pr
     const others = [...waiting.values()].filter((other) => other !== interpreter);
     for (const other of others) {
       if (!other.hasEnded()) process.kill(other.processId, 'SIGKILL');
-      other.stdout.destroy();
-      other.stderr.destroy();
     }
     waiting.clear();
     return { interpreter, othersGone: Promise.all(others.map(({ ended }) => ended)) };

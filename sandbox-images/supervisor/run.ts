@@ -5,7 +5,7 @@ import { type ExitReason, USAGE_INTERVAL_MS, type UsageSample } from '../../func
 import { type Artifact, type Collection, collectArtifacts } from './artifacts.ts';
 import { holdCpuShare } from './cpu-share.ts';
 import { createEventLog, type EventLog } from './event-log.ts';
-import { type Guest, guestEnvironment } from './guest.ts';
+import type { Guest } from './guest.ts';
 import { type Ending, type Interpreter, startInterpreter } from './interpreter.ts';
 import type { Everyone } from './kill.ts';
 import { exceededLimit, exceedsOutput, peakOf } from './limits.ts';
@@ -86,8 +86,7 @@ export function startRun(options: RunOptions): Run {
     assertNotStopped();
     const meter = createUsageMeter();
     const outputEnded = Promise.all([connect(interpreter.stdout, stdout), connect(interpreter.stderr, stderr)]);
-    const environment = { ...guestEnvironment(), ...manifest.env };
-    interpreter.release({ entrypoint, args: manifest.args, environment }, manifest.stdin);
+    interpreter.release({ entrypoint, args: manifest.args, variables: manifest.env }, manifest.stdin);
     events.append({ type: 'started', language, prestarted: taken.interpreter !== undefined, image_id: options.imageId });
     return { interpreter, meter, outputEnded, othersGone: taken.othersGone };
   }

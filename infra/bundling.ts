@@ -1,0 +1,34 @@
+/** All functions in one esbuild run: a second and a half, where a bundler a function would take half a minute. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { buildSync } from 'esbuild';
+import { FUNCTION_ENVIRONMENT, type FunctionName } from '../functions/contracts/environment.ts';
+import { type Configuration, loadConfiguration } from '../functions/core/policy/configuration.ts';
+
+const root = join(import.meta.dirname, '..');
+
+/** Validates the owner's configuration, bundles every function with it, and returns where each bundle lies. */
+export function bundleFunctions(directory: string): { bundleOf: (name: FunctionName) => string; configuration: Configuration } {
+  const configuration = loadConfiguration(join(root, 'config'));
+  const names = Object.keys(FUNCTION_ENVIRONMENT) as FunctionName[];
+  buildSync({
+    entryPoints: Object.fromEntries(names.map((name) => [`${name}/index`, join(root, 'functions', name, 'index.ts')])),
+    outdir: directory,
+    outExtension: { '.js': '.mjs' },
+    bundle: true,
+    platform: 'node',
+    target: 'node24',
+    format: 'esm',
+    minify: true,
+    keepNames: true,
+    legalComments: 'none',
+    logLevel: 'warning',
+    absWorkingDir: root,
+    // Some packages are still CommonJS inside and ask for `require`.
+    banner: {
+      js: "import{createRequire as createRequireOfBundle}from'node:module';const require=createRequireOfBundle(import.meta.url);",
+    },
+  });
+  for (const name of names) writeFileSync(join(directory, name, 'configuration.json'), JSON.stringify(configuration));
+  return { bundleOf: (name) => join(directory, name), configuration };
+}

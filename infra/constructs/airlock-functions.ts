@@ -1,0 +1,355 @@
+import { Duration, Stack } from 'aws-cdk-lib';
+import type { Bucket } from 'aws-cdk-lib/aws-s3';
+import { Construct } from 'constructs';
+import type { FunctionEnvironment, FunctionName } from '../../functions/contracts/environment.ts';
+import type { DataStack } from '../stacks/data.ts';
+import type { Network } from '../stacks/network.ts';
+import { AirlockFunction, type FunctionSettings, functionNameOf, type Placement } from './functions.ts';
+import type { LiveApi } from './live-api.ts';
+import type { SandboxTasks } from './sandbox-tasks.ts';
+import type { SignIn } from './sign-in.ts';
+
+interface Props {
+  readonly settings: FunctionSettings;
+  readonly data: DataStack;
+  readonly network: Network;
+  readonly signIn: SignIn;
+  readonly sandboxes: SandboxTasks;
+  readonly live: LiveApi;
+  readonly stateMachineArn: string;
+  readonly imageId: string;
+  readonly frontDoorSecret: string;
+}
+
+/** API Gateway waits 30 s; a function that answers later answers nobody. */
+const API_TIMEOUT = Duration.seconds(29);
+const TASK_TIMEOUT = Duration.seconds(30);
+
+/**
+ * All functions, each with the environment its contract asks for, and exactly what it may do. The lists here are the permissions: the
+ * template tests hold the ones that are promises (one signer, one caller of RunTask, the writers of each table).
+ */
+export class AirlockFunctions extends Construct {
+  readonly #functions = new Map<FunctionName, AirlockFunction<FunctionName>>();
+  readonly #props: Props;
+
+  constructor(scope: Construct, id: string, props: Props) {
+    super(scope, id);
+    this.#props = props;
+    this.#api();
+    this.#live();
+    this.#tasks();
+    this.#events();
+  }
+
+  get<N extends FunctionName>(name: N): AirlockFunction<N> {
+    const found = this.#functions.get(name);
+    if (!found) throw new Error(`there is no function ${name}`);
+    return found as AirlockFunction<N>;
+  }
+
+  all(): AirlockFunction<FunctionName>[] {
+    return [...this.#functions.values()];
+  }
+
+  #api(): void {
+    const { tables, bucket } = this.#props.data;
+    const { functions } = this.#props.network;
+    const stateMachine = { EXECUTION_STATE_MACHINE_ARN: this.#props.stateMachineArn };
+
+    const executions = this.#add('api/executions', API_TIMEOUT, functions, {
+      ...this.#signedIn(),
+      ...this.#table('EXECUTIONS', 'AUDIT', 'EPHEMERA', 'SANDBOXES'),
+      ...this.#objects(),
+      ...this.#valkey(),
+      ...stateMachine,
+      SANDBOX_IMAGE_ID: this.#props.imageId,
+    });
+    tables.identity.allow(executions.lambda, 'GetItem');
+    tables.executions.allow(executions.lambda, 'GetItem', 'PutItem', 'UpdateItem', 'Query');
+    tables.audit.allow(executions.lambda, 'PutItem', 'Query');
+    tables.ephemera.allow(executions.lambda, 'GetItem', 'PutItem');
+    this.#mayWrite(bucket, executions, 'manifests', 'blobs');
+    this.#mayRead(bucket, executions, 'events', 'artifacts');
+    executions.allow(['states:StartExecution'], [this.#props.stateMachineArn]);
+
+    const approvals = this.#add('api/approvals', API_TIMEOUT, undefined, {
+      ...this.#signedIn(),
+      ...this.#table('APPROVALS', 'EXECUTIONS', 'AUDIT'),
+      ...this.#objects(),
+    });
+    tables.identity.allow(approvals.lambda, 'GetItem');
+    tables.approvals.allow(approvals.lambda, 'GetItem', 'UpdateItem', 'Query');
+    tables.executions.allow(approvals.lambda, 'GetItem');
+    tables.audit.allow(approvals.lambda, 'PutItem');
+    this.#mayRead(bucket, approvals, 'manifests');
+    approvals.mayCompleteTasksOf(this.#props.stateMachineArn);
+
+    const auth = this.#add('api/auth', API_TIMEOUT, undefined, { ...this.#signedIn(), ...this.#table('AUDIT') });
+    tables.identity.allow(auth.lambda, 'GetItem', 'UpdateItem');
+
+    const live = this.#add('api/live', API_TIMEOUT, undefined, { ...this.#signedIn(), ...this.#table('EPHEMERA') });
+    tables.identity.allow(live.lambda, 'GetItem');
+    tables.ephemera.allow(live.lambda, 'PutItem');
+
+    const health = this.#add('api/health', API_TIMEOUT, functions, {
+      ...this.#signedIn(),
+      ...this.#table('EXECUTIONS', 'SANDBOXES'),
+      ...this.#valkey(),
+    });
+    tables.identity.allow(health.lambda, 'GetItem');
+    tables.executions.allow(health.lambda, 'GetItem');
+    tables.sandboxes.allow(health.lambda, 'GetItem');
+  }
+
+  #live(): void {
+    const { tables, bucket } = this.#props.data;
+    const { live, frontDoorSecret } = this.#props;
+    const catchUpName = { CATCH_UP_FUNCTION: this.#nameOf('live/catch-up') };
+
+    const socket = this.#add('live/socket', API_TIMEOUT, undefined, {
+      ...this.#table('IDENTITY', 'EPHEMERA', 'EXECUTIONS'),
+      ...catchUpName,
+      FRONT_DOOR_SECRET: frontDoorSecret,
+      LIVE_ENDPOINT: live.endpoint,
+    });
+    tables.ephemera.allow(socket.lambda, 'GetItem', 'PutItem', 'DeleteItem', 'Query');
+    tables.executions.allow(socket.lambda, 'GetItem');
+    socket.mayInvoke('live/catch-up');
+
+    const push = this.#add('live/push', TASK_TIMEOUT, undefined, {
+      ...this.#table('EPHEMERA', 'EXECUTIONS'),
+      ...catchUpName,
+      LIVE_ENDPOINT: live.endpoint,
+    });
+    tables.ephemera.allow(push.lambda, 'UpdateItem', 'DeleteItem', 'Query');
+    tables.executions.allow(push.lambda, 'GetItem');
+    push.mayInvoke('live/catch-up');
+    live.mayBePostedToBy(socket, push);
+
+    const catchUp = this.#add('live/catch-up', Duration.minutes(5), this.#props.network.functions, {
+      ...this.#table('EPHEMERA', 'EXECUTIONS'),
+      ...this.#objects(),
+      ...this.#valkey(),
+      PUSH_FUNCTION: this.#nameOf('live/push'),
+    });
+    tables.ephemera.allow(catchUp.lambda, 'GetItem');
+    tables.executions.allow(catchUp.lambda, 'GetItem');
+    this.#mayRead(bucket, catchUp, 'events');
+    catchUp.mayInvoke('live/push');
+  }
+
+  #tasks(): void {
+    const { tables, bucket, ticketKey } = this.#props.data;
+    const { network, stateMachineArn } = this.#props;
+
+    const awaitApproval = this.#add('tasks/await-approval', TASK_TIMEOUT, undefined, {
+      ...this.#table('EXECUTIONS', 'APPROVALS', 'AUDIT'),
+      ...this.#objects(),
+    });
+    tables.executions.allow(awaitApproval.lambda, 'GetItem');
+    tables.approvals.allow(awaitApproval.lambda, 'GetItem', 'PutItem', 'UpdateItem');
+    tables.audit.allow(awaitApproval.lambda, 'PutItem');
+    this.#mayRead(bucket, awaitApproval, 'manifests');
+    awaitApproval.mayCompleteTasksOf(stateMachineArn);
+
+    const joinLine = this.#add(
+      'tasks/join-line',
+      TASK_TIMEOUT,
+      undefined,
+      this.#table('EXECUTIONS', 'APPROVALS', 'SANDBOXES', 'AUDIT'),
+    );
+    tables.executions.allow(joinLine.lambda, 'GetItem', 'UpdateItem', 'Query');
+    tables.sandboxes.allow(joinLine.lambda, 'GetItem', 'UpdateItem');
+    tables.audit.allow(joinLine.lambda, 'PutItem');
+    joinLine.mayCompleteTasksOf(stateMachineArn);
+
+    const claim = this.#add('tasks/claim-sandbox', TASK_TIMEOUT, undefined, this.#table('EXECUTIONS', 'SANDBOXES', 'AUDIT'));
+    tables.executions.allow(claim.lambda, 'GetItem', 'UpdateItem');
+    tables.sandboxes.allow(claim.lambda, 'GetItem', 'UpdateItem');
+    tables.audit.allow(claim.lambda, 'PutItem');
+
+    const gate = this.#add('tasks/issue-ticket', TASK_TIMEOUT, undefined, {
+      ...this.#table('EXECUTIONS', 'APPROVALS', 'IDENTITY', 'EPHEMERA'),
+      ...this.#objects(),
+      TICKET_KEY_ID: ticketKey.keyArn,
+    });
+    tables.executions.allow(gate.lambda, 'GetItem');
+    tables.approvals.allow(gate.lambda, 'GetItem');
+    tables.identity.allow(gate.lambda, 'GetItem');
+    tables.ephemera.allow(gate.lambda, 'PutItem');
+    this.#mayRead(bucket, gate, 'manifests');
+    gate.allow(['kms:Sign', 'kms:GetPublicKey'], [ticketKey.keyArn]);
+
+    const dispatcher = this.#add(
+      'tasks/run-in-sandbox',
+      Duration.minutes(15),
+      network.dispatchers,
+      {
+        ...this.#table('EXECUTIONS', 'SANDBOXES', 'EPHEMERA', 'AUDIT'),
+        ...this.#objects(),
+        ...this.#valkey(),
+        PUSH_FUNCTION: this.#nameOf('live/push'),
+        DISPATCH_BUDGET_MS: String(this.#props.settings.stage.dispatchBudgetMs),
+      },
+      1024,
+    );
+    tables.executions.allow(dispatcher.lambda, 'GetItem', 'UpdateItem');
+    tables.sandboxes.allow(dispatcher.lambda, 'GetItem');
+    tables.ephemera.allow(dispatcher.lambda, 'GetItem', 'Query');
+    tables.audit.allow(dispatcher.lambda, 'PutItem');
+    this.#mayRead(bucket, dispatcher, 'manifests', 'blobs', 'events');
+    this.#mayWrite(bucket, dispatcher, 'events', 'artifacts');
+    dispatcher.mayInvoke('live/push');
+
+    const record = this.#add(
+      'tasks/record',
+      Duration.minutes(2),
+      network.functions,
+      {
+        ...this.#table('EXECUTIONS', 'APPROVALS', 'SANDBOXES', 'AUDIT'),
+        ...this.#objects(),
+        ...this.#valkey(),
+      },
+      1024,
+    );
+    tables.executions.allow(record.lambda, 'GetItem', 'UpdateItem');
+    tables.approvals.allow(record.lambda, 'GetItem');
+    tables.audit.allow(record.lambda, 'PutItem');
+    this.#mayRead(bucket, record, 'events');
+
+    const cancel = this.#add(
+      'tasks/cancel-run',
+      TASK_TIMEOUT,
+      network.dispatchers,
+      this.#table('EXECUTIONS', 'SANDBOXES', 'EPHEMERA'),
+    );
+    tables.executions.allow(cancel.lambda, 'GetItem');
+    tables.sandboxes.allow(cancel.lambda, 'GetItem');
+    tables.ephemera.allow(cancel.lambda, 'GetItem');
+
+    const probe = this.#add('tasks/probe-sandbox', Duration.minutes(1), network.dispatchers, this.#table('SANDBOXES'));
+    tables.sandboxes.allow(probe.lambda, 'GetItem', 'UpdateItem');
+  }
+
+  #events(): void {
+    const { tables, ticketKey } = this.#props.data;
+    const { sandboxes, stateMachineArn, signIn, settings } = this.#props;
+
+    const keeper = this.#add('events/keeper', Duration.minutes(1), undefined, {
+      ...this.#table('SANDBOXES', 'EXECUTIONS'),
+      CLUSTER_ARN: sandboxes.cluster.clusterArn,
+      TASK_DEFINITION_ARN: sandboxes.definition.taskDefinitionArn,
+      SUBNET_IDS: sandboxes.placement.subnets.map((subnet) => subnet.subnetId).join(','),
+      SECURITY_GROUP_ID: sandboxes.placement.securityGroup.securityGroupId,
+      TICKET_KEY_ID: ticketKey.keyArn,
+      PROBE_FUNCTION: this.#nameOf('tasks/probe-sandbox'),
+    });
+    tables.sandboxes.allow(keeper.lambda, 'GetItem', 'PutItem', 'UpdateItem');
+    tables.executions.allow(keeper.lambda, 'GetItem', 'Query');
+    keeper.allow(['kms:GetPublicKey'], [ticketKey.keyArn]);
+    keeper.mayCompleteTasksOf(stateMachineArn);
+    keeper.mayInvoke('tasks/probe-sandbox');
+    sandboxes.mayBeKeptBy(keeper);
+
+    const reconciler = this.#add('events/reconciler', Duration.minutes(1), undefined, {
+      ...this.#table('EXECUTIONS', 'APPROVALS', 'SANDBOXES', 'AUDIT'),
+      EXECUTION_STATE_MACHINE_ARN: stateMachineArn,
+    });
+    tables.executions.allow(reconciler.lambda, 'GetItem', 'UpdateItem', 'Query');
+    tables.approvals.allow(reconciler.lambda, 'GetItem', 'UpdateItem', 'Query');
+    tables.sandboxes.allow(reconciler.lambda, 'GetItem', 'UpdateItem');
+    tables.audit.allow(reconciler.lambda, 'PutItem');
+    reconciler.allow(['states:StartExecution'], [stateMachineArn]);
+    reconciler.allow(['states:DescribeExecution'], [`${stateMachineArn.replace(':stateMachine:', ':execution:')}:*`]);
+    reconciler.mayCompleteTasksOf(stateMachineArn);
+
+    const executionChanged = this.#add('events/execution-changed', TASK_TIMEOUT, undefined, {
+      ...this.#table('EXECUTIONS', 'APPROVALS', 'SANDBOXES', 'AUDIT'),
+      CANCEL_RUN_FUNCTION: this.#nameOf('tasks/cancel-run'),
+      PUSH_FUNCTION: this.#nameOf('live/push'),
+    });
+    tables.approvals.allow(executionChanged.lambda, 'GetItem', 'UpdateItem');
+    tables.sandboxes.allow(executionChanged.lambda, 'GetItem', 'UpdateItem');
+    tables.audit.allow(executionChanged.lambda, 'PutItem');
+    executionChanged.mayCompleteTasksOf(stateMachineArn);
+    executionChanged.mayInvoke('tasks/cancel-run', 'live/push');
+
+    const approvalChanged = this.#add('events/approval-changed', TASK_TIMEOUT, undefined, this.#table('APPROVALS'));
+    approvalChanged.mayCompleteTasksOf(stateMachineArn);
+
+    const { pool } = signIn;
+    const jwks = settings.stage.local
+      ? `${settings.stage.local.emulatorUrl}/${pool.userPoolId}/.well-known/jwks.json`
+      : `https://cognito-idp.${Stack.of(this).region}.${Stack.of(this).urlSuffix}/${pool.userPoolId}/.well-known/jwks.json`;
+    const refresher = this.#add('events/jwks-refresher', TASK_TIMEOUT, undefined, { ...this.#table('IDENTITY'), JWKS_URL: jwks });
+    tables.identity.allow(refresher.lambda, 'PutItem');
+  }
+
+  #add<N extends FunctionName>(
+    entry: N,
+    timeout: Duration,
+    placement: Placement | undefined,
+    environment: FunctionEnvironment<N>,
+    memoryMegabytes = 512,
+  ): AirlockFunction<N> {
+    const added = new AirlockFunction(this, {
+      settings: this.#props.settings,
+      entry,
+      environment,
+      timeout,
+      memoryMegabytes,
+      placement,
+    });
+    this.#functions.set(entry, added as unknown as AirlockFunction<FunctionName>);
+    return added;
+  }
+
+  #nameOf(entry: FunctionName): string {
+    return functionNameOf(this.#props.settings.stage, entry);
+  }
+
+  #table<S extends Uppercase<keyof DataStack['tables']>>(...subjects: S[]): Record<`${S}_TABLE`, string> {
+    const entries = subjects.map((subject) => [
+      `${subject}_TABLE`,
+      this.#props.data.tables[subject.toLowerCase() as Lowercase<S>].tableName,
+    ]);
+    return Object.fromEntries(entries) as Record<`${S}_TABLE`, string>;
+  }
+
+  #signedIn() {
+    const { signIn, frontDoorSecret } = this.#props;
+    return {
+      ...this.#table('IDENTITY'),
+      USER_POOL_ID: signIn.pool.userPoolId,
+      USER_POOL_CLIENT_ID: signIn.client.userPoolClientId,
+      FRONT_DOOR_SECRET: frontDoorSecret,
+    };
+  }
+
+  #objects() {
+    return { DATA_BUCKET: this.#props.data.bucket.bucketName };
+  }
+
+  #valkey() {
+    return { VALKEY_URL: this.#props.network.valkeyUrl };
+  }
+
+  /** Objects of one kind lie under one prefix. Listing tells a missing object from a forbidden one. */
+  #mayRead(bucket: Bucket, reader: AirlockFunction<FunctionName>, ...kinds: string[]): void {
+    reader.allow(
+      ['s3:GetObject'],
+      kinds.map((kind) => bucket.arnForObjects(`${kind}/*`)),
+    );
+    reader.allow(['s3:ListBucket'], [bucket.bucketArn], { StringLike: { 's3:prefix': kinds.map((kind) => `${kind}/*`) } });
+    bucket.encryptionKey?.grantDecrypt(reader.lambda);
+  }
+
+  #mayWrite(bucket: Bucket, writer: AirlockFunction<FunctionName>, ...kinds: string[]): void {
+    writer.allow(
+      ['s3:PutObject'],
+      kinds.map((kind) => bucket.arnForObjects(`${kind}/*`)),
+    );
+    bucket.encryptionKey?.grant(writer.lambda, 'kms:GenerateDataKey', 'kms:Decrypt');
+  }
+}

@@ -1,0 +1,106 @@
+import { ArnFormat, type Duration, Stack } from 'aws-cdk-lib';
+import type { ISecurityGroup, IVpc, SubnetSelection } from 'aws-cdk-lib/aws-ec2';
+import { PolicyStatement, type PolicyStatementProps } from 'aws-cdk-lib/aws-iam';
+import type { IKey } from 'aws-cdk-lib/aws-kms';
+import { Architecture, Code, Function as LambdaFunction, Runtime, Tracing } from 'aws-cdk-lib/aws-lambda';
+import { LogGroup } from 'aws-cdk-lib/aws-logs';
+import { Construct } from 'constructs';
+import type { FunctionEnvironment, FunctionName } from '../../functions/contracts/environment.ts';
+import type { Stage } from '../config.ts';
+
+/** Where a function that must reach sandboxes or Valkey stands. */
+export interface Placement {
+  readonly vpc: IVpc;
+  readonly subnets: SubnetSelection;
+  readonly securityGroup: ISecurityGroup;
+}
+
+export interface FunctionSettings {
+  readonly stage: Stage;
+  readonly bundleOf: (name: FunctionName) => string;
+  readonly encryptionKey: IKey | undefined;
+}
+
+interface Props<N extends FunctionName> {
+  readonly settings: FunctionSettings;
+  readonly entry: N;
+  readonly environment: FunctionEnvironment<N>;
+  readonly timeout: Duration;
+  readonly memoryMegabytes?: number;
+  /** Left out: outside any VPC. */
+  readonly placement?: Placement | undefined;
+}
+
+/** The name of a function, known before it exists: functions call each other in circles. */
+export const functionNameOf = (stage: Stage, entry: FunctionName): string => `airlock-${stage.name}-${entry.replace('/', '-')}`;
+
+export const functionArnOf = (scope: Construct, stage: Stage, entry: FunctionName): string =>
+  Stack.of(scope).formatArn({
+    service: 'lambda',
+    resource: 'function',
+    resourceName: functionNameOf(stage, entry),
+    arnFormat: ArnFormat.COLON_RESOURCE_NAME,
+  });
+
+/** One of our functions: its bundle, its role without anything it was not given, its log group, and the environment its contract asks for. */
+export class AirlockFunction<N extends FunctionName> extends Construct {
+  readonly entry: N;
+  readonly lambda: LambdaFunction;
+  readonly stage: Stage;
+
+  constructor(scope: Construct, props: Props<N>) {
+    const { settings, entry, placement } = props;
+    super(scope, entry.replace('/', '-'));
+    this.entry = entry;
+    this.stage = settings.stage;
+    const functionName = functionNameOf(settings.stage, entry);
+    const logGroup = new LogGroup(this, 'Logs', {
+      logGroupName: `/aws/lambda/${functionName}`,
+      retention: settings.stage.logRetention,
+      removalPolicy: settings.stage.removalPolicy,
+      ...(settings.encryptionKey ? { encryptionKey: settings.encryptionKey } : {}),
+    });
+    this.lambda = new LambdaFunction(this, 'Function', {
+      functionName,
+      code: Code.fromAsset(settings.bundleOf(entry)),
+      handler: 'index.handler',
+      runtime: Runtime.NODEJS_24_X,
+      architecture: Architecture.ARM_64,
+      memorySize: props.memoryMegabytes ?? 512,
+      timeout: props.timeout,
+      environment: { ...props.environment },
+      logGroup,
+      tracing: settings.stage.isEmulated ? Tracing.DISABLED : Tracing.ACTIVE,
+      ...(settings.encryptionKey ? { environmentEncryption: settings.encryptionKey } : {}),
+      ...(placement && !settings.stage.isEmulated
+        ? { vpc: placement.vpc, vpcSubnets: placement.subnets, securityGroups: [placement.securityGroup] }
+        : {}),
+    });
+  }
+
+  get name(): string {
+    return this.lambda.functionName;
+  }
+
+  /** Adds exactly these actions on exactly these resources to the function's role. */
+  allow(actions: readonly string[], resources: readonly string[], conditions?: PolicyStatementProps['conditions']): void {
+    this.lambda.addToRolePolicy(
+      new PolicyStatement({ actions: [...actions], resources: [...resources], ...(conditions ? { conditions } : {}) }),
+    );
+  }
+
+  mayInvoke(...entries: FunctionName[]): void {
+    this.allow(
+      ['lambda:InvokeFunction'],
+      entries.map((entry) => functionArnOf(this, this.stage, entry)),
+    );
+  }
+
+  /**
+   * The emulator checks the three task-token actions against `*`; AWS knows them by the machine's ARN. The one place where the stages
+   * differ in what a function may do.
+   */
+  mayCompleteTasksOf(stateMachineArn: string): void {
+    this.allow(['states:SendTaskSuccess'], [this.stage.isEmulated ? '*' : stateMachineArn]);
+  }
+}

@@ -1,0 +1,68 @@
+import { AttributeType, Billing, StreamViewType, TableEncryptionV2, TableV2 } from 'aws-cdk-lib/aws-dynamodb';
+import { type IGrantable, PolicyStatement } from 'aws-cdk-lib/aws-iam';
+import type { IKey } from 'aws-cdk-lib/aws-kms';
+import { Construct } from 'constructs';
+import { TABLES, type TableName } from '../../functions/contracts/tables.ts';
+import type { Stage } from '../config.ts';
+
+export type TableAction = 'GetItem' | 'PutItem' | 'UpdateItem' | 'DeleteItem' | 'Query';
+
+const keyType = (type: 'string' | 'number' = 'string') => (type === 'number' ? AttributeType.NUMBER : AttributeType.STRING);
+
+/** One subject's table as its contract describes it. */
+export class SubjectTable extends Construct {
+  readonly table: TableV2;
+  readonly #hasIndexes: boolean;
+
+  constructor(
+    scope: Construct,
+    id: string,
+    props: { readonly subject: TableName; readonly stage: Stage; readonly encryptionKey: IKey | undefined },
+  ) {
+    super(scope, id);
+    const shape: (typeof TABLES)[TableName] & {
+      readonly sortKey?: string;
+      readonly sortKeyType?: 'string' | 'number';
+      readonly stream?: boolean;
+      readonly timeToLive?: string;
+    } = TABLES[props.subject];
+    const indexes: [string, { readonly partitionKey: string; readonly sortKey: string }][] = Object.entries(shape.indexes);
+    this.#hasIndexes = indexes.length > 0;
+    this.table = new TableV2(this, 'Table', {
+      partitionKey: { name: shape.partitionKey, type: AttributeType.STRING },
+      ...(shape.sortKey ? { sortKey: { name: shape.sortKey, type: keyType(shape.sortKeyType) } } : {}),
+      ...(shape.timeToLive ? { timeToLiveAttribute: shape.timeToLive } : {}),
+      ...(shape.stream ? { dynamoStream: StreamViewType.NEW_AND_OLD_IMAGES } : {}),
+      globalSecondaryIndexes: indexes.map(([indexName, index]) => ({
+        indexName,
+        partitionKey: { name: index.partitionKey, type: AttributeType.STRING },
+        sortKey: { name: index.sortKey, type: AttributeType.STRING },
+      })),
+      billing: Billing.onDemand(),
+      encryption: props.encryptionKey
+        ? TableEncryptionV2.customerManagedKey(props.encryptionKey)
+        : TableEncryptionV2.dynamoOwnedKey(),
+      pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: !props.stage.isEmulated },
+      deletionProtection: !props.stage.isEmulated,
+      removalPolicy: props.stage.removalPolicy,
+    });
+  }
+
+  get tableName(): string {
+    return this.table.tableName;
+  }
+
+  /** Exactly these actions on this table, and on its indexes where something is queried. */
+  allow(grantee: IGrantable, ...actions: TableAction[]): void {
+    const resources = [
+      this.table.tableArn,
+      ...(this.#hasIndexes && actions.includes('Query') ? [`${this.table.tableArn}/index/*`] : []),
+    ];
+    grantee.grantPrincipal.addToPrincipalPolicy(
+      new PolicyStatement({ actions: actions.map((action) => `dynamodb:${action}`).sort(), resources }),
+    );
+    const { encryptionKey } = this.table;
+    if (!encryptionKey) return;
+    encryptionKey.grant(grantee, 'kms:Decrypt', 'kms:GenerateDataKey', 'kms:DescribeKey');
+  }
+}

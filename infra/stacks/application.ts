@@ -1,0 +1,117 @@
+import { CfnOutput, Duration, Stack, type StackProps } from 'aws-cdk-lib';
+import type { ContainerImage } from 'aws-cdk-lib/aws-ecs';
+import type { Construct } from 'constructs';
+import type { FunctionName } from '../../functions/contracts/environment.ts';
+import type { Stage } from '../config.ts';
+import { AirlockFunctions } from '../constructs/airlock-functions.ts';
+import { ExecutionMachine, executionMachineArn } from '../constructs/execution-machine.ts';
+import { AirlockHttpApi } from '../constructs/http-api.ts';
+import { LIVE_STAGE, LiveApi } from '../constructs/live-api.ts';
+import { SandboxTasks } from '../constructs/sandbox-tasks.ts';
+import { SignIn } from '../constructs/sign-in.ts';
+import { Triggers } from '../constructs/triggers.ts';
+import type { DataStack } from './data.ts';
+import type { Network } from './network.ts';
+
+export interface SandboxImage {
+  readonly image: ContainerImage;
+  /** Content id of the image, as its supervisor reports it. */
+  readonly id: string;
+  readonly architecture: 'ARM64' | 'X86_64';
+}
+
+interface Props extends StackProps {
+  readonly stage: Stage;
+  readonly data: DataStack;
+  readonly network: Network;
+  readonly sandboxImage: (scope: Construct) => SandboxImage;
+  readonly largestJob: { readonly memoryBytes: number; readonly cpu: number };
+  readonly bundleOf: (name: FunctionName) => string;
+  /** What CloudFront, or the edge on one machine, adds to every request. */
+  readonly frontDoorSecret: string;
+}
+
+/** What runs: sign-in, the APIs, the functions, the state machine, the sandboxes, and what sets them off. */
+export class ApplicationStack extends Stack {
+  readonly functions: AirlockFunctions;
+  readonly http: AirlockHttpApi;
+  readonly live: LiveApi;
+  readonly machine: ExecutionMachine;
+  readonly triggers: Triggers;
+
+  constructor(scope: Construct, id: string, props: Props) {
+    super(scope, id, props);
+    const { stage, data, network } = props;
+    const { encryptionKey, tables } = data;
+    const image = props.sandboxImage(this);
+
+    const signIn = new SignIn(this, 'SignIn', { stage });
+    const sandboxes = new SandboxTasks(this, 'Sandboxes', {
+      ...image,
+      placement: network.sandboxes,
+      largestJob: props.largestJob,
+    });
+    this.live = new LiveApi(this, 'Live', { stage, encryptionKey });
+    this.functions = new AirlockFunctions(this, 'Functions', {
+      settings: { stage, bundleOf: props.bundleOf, encryptionKey },
+      data,
+      network,
+      signIn,
+      sandboxes,
+      live: this.live,
+      stateMachineArn: executionMachineArn(this, stage),
+      imageId: image.id,
+      frontDoorSecret: props.frontDoorSecret,
+    });
+    this.machine = new ExecutionMachine(this, 'Execution', {
+      stage,
+      executions: tables.executions,
+      approvals: tables.approvals,
+      encryptionKey,
+    });
+
+    this.http = new AirlockHttpApi(this, 'Http', {
+      stage,
+      encryptionKey,
+      functionOf: (resource) => this.functions.get(`api/${resource}`),
+    });
+    this.live.serve(this.functions.get('live/socket'));
+
+    this.triggers = new Triggers(this, 'Triggers', { stage, encryptionKey });
+    this.triggers.onChangeOf(tables.executions, this.functions.get('events/execution-changed'));
+    this.triggers.onChangeOf(tables.approvals, this.functions.get('events/approval-changed'));
+    this.triggers.onChangeOf(tables.sandboxes, this.functions.get('events/keeper'));
+    this.triggers.onTaskChangeOf(sandboxes, this.functions.get('events/keeper'));
+    this.triggers.every(Duration.minutes(1), this.functions.get('events/keeper'));
+    this.triggers.every(Duration.minutes(1), this.functions.get('events/reconciler'));
+    this.triggers.every(Duration.minutes(15), this.functions.get('events/jwks-refresher'));
+
+    this.#describe({ signIn, sandboxes, data });
+  }
+
+  /** What operators, scripts and the local cloud look up. */
+  #describe({ signIn, sandboxes, data }: { signIn: SignIn; sandboxes: SandboxTasks; data: DataStack }): void {
+    const outputs: Record<string, string> = {
+      HttpApiId: this.http.api.apiId,
+      WebSocketApiId: this.live.api.apiId,
+      WebSocketStage: LIVE_STAGE,
+      UserPoolId: signIn.pool.userPoolId,
+      UserPoolClientId: signIn.client.userPoolClientId,
+      IdentityTableName: data.tables.identity.tableName,
+      ExecutionsTableName: data.tables.executions.tableName,
+      ApprovalsTableName: data.tables.approvals.tableName,
+      SandboxesTableName: data.tables.sandboxes.tableName,
+      AuditTableName: data.tables.audit.tableName,
+      EphemeraTableName: data.tables.ephemera.tableName,
+      DataBucketName: data.bucket.bucketName,
+      TicketKeyId: data.ticketKey.keyId,
+      ClusterArn: sandboxes.cluster.clusterArn,
+      ExecutionStateMachineArn: this.machine.arn,
+      KeeperFunctionName: this.functions.get('events/keeper').name,
+      ReconcilerFunctionName: this.functions.get('events/reconciler').name,
+      JwksRefresherFunctionName: this.functions.get('events/jwks-refresher').name,
+      RunInSandboxFunctionName: this.functions.get('tasks/run-in-sandbox').name,
+    };
+    for (const [name, value] of Object.entries(outputs)) new CfnOutput(this, name, { value });
+  }
+}

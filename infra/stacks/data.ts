@@ -1,0 +1,75 @@
+import { Duration, RemovalPolicy, Stack, type StackProps } from 'aws-cdk-lib';
+import { ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { Key, KeySpec, KeyUsage } from 'aws-cdk-lib/aws-kms';
+import { BlockPublicAccess, Bucket, BucketEncryption, ObjectOwnership } from 'aws-cdk-lib/aws-s3';
+import type { Construct } from 'constructs';
+import type { TableName } from '../../functions/contracts/tables.ts';
+import { TABLES } from '../../functions/contracts/tables.ts';
+import type { Stage } from '../config.ts';
+import { SubjectTable } from '../constructs/tables.ts';
+
+/** What lasts: tables, objects, keys. */
+export class DataStack extends Stack {
+  readonly tables: Readonly<Record<TableName, SubjectTable>>;
+  readonly bucket: Bucket;
+  /** Encrypts everything at rest; left out where encryption keys would only cost. */
+  readonly encryptionKey: Key | undefined;
+  /** Signs run tickets; who may use it is the gate's to say. */
+  readonly ticketKey: Key;
+
+  constructor(scope: Construct, id: string, props: StackProps & { readonly stage: Stage }) {
+    super(scope, id, props);
+    const { stage } = props;
+    this.encryptionKey = stage.isEmulated ? undefined : this.#encryptionKey();
+    this.ticketKey = new Key(this, 'TicketKey', {
+      description: 'Airlock run tickets',
+      keySpec: KeySpec.ECC_NIST_P256,
+      keyUsage: KeyUsage.SIGN_VERIFY,
+      removalPolicy: stage.removalPolicy,
+    });
+    const table = (subject: TableName) =>
+      new SubjectTable(this, `${subject}Table`, { subject, stage, encryptionKey: this.encryptionKey });
+    const names = Object.keys(TABLES) as TableName[];
+    this.tables = Object.fromEntries(names.map((name) => [name, table(name)])) as Record<TableName, SubjectTable>;
+    this.bucket = this.#bucket(stage);
+  }
+
+  #encryptionKey(): Key {
+    const key = new Key(this, 'EncryptionKey', {
+      description: 'Airlock data at rest',
+      enableKeyRotation: true,
+      removalPolicy: RemovalPolicy.RETAIN,
+    });
+    key.grantEncryptDecrypt(new ServicePrincipal(`logs.${this.region}.amazonaws.com`));
+    return key;
+  }
+
+  #bucket(stage: Stage): Bucket {
+    return new Bucket(this, 'Data', {
+      blockPublicAccess: BlockPublicAccess.BLOCK_ALL,
+      objectOwnership: ObjectOwnership.BUCKET_OWNER_ENFORCED,
+      enforceSSL: !stage.isEmulated,
+      versioned: !stage.isEmulated,
+      ...(this.encryptionKey
+        ? { encryption: BucketEncryption.KMS, encryptionKey: this.encryptionKey, bucketKeyEnabled: true }
+        : { encryption: BucketEncryption.S3_MANAGED }),
+      ...(stage.isEmulated ? {} : { serverAccessLogsBucket: this.#accessLogs() }),
+      lifecycleRules: [
+        { prefix: 'events/', expiration: Duration.days(365) },
+        { prefix: 'artifacts/', expiration: Duration.days(365) },
+        { noncurrentVersionExpiration: Duration.days(30), abortIncompleteMultipartUploadAfter: Duration.days(1) },
+      ],
+      removalPolicy: stage.removalPolicy,
+    });
+  }
+
+  #accessLogs(): Bucket {
+    return new Bucket(this, 'AccessLogs', {
+      blockPublicAccess: BlockPublicAccess.BLOCK_ALL,
+      encryption: BucketEncryption.S3_MANAGED,
+      enforceSSL: true,
+      lifecycleRules: [{ expiration: Duration.days(90) }],
+      removalPolicy: RemovalPolicy.RETAIN,
+    });
+  }
+}
