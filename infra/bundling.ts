@@ -7,8 +7,14 @@ import { type Configuration, loadConfiguration } from '../functions/core/policy/
 
 const root = join(import.meta.dirname, '..');
 
-/** Validates the owner's configuration, bundles every function with it, and returns where each bundle lies. */
-export function bundleFunctions(directory: string): { bundleOf: (name: FunctionName) => string; configuration: Configuration } {
+export interface Bundles {
+  /** Where a function's bundle lies. */
+  readonly bundleOf: (name: FunctionName) => string;
+  readonly configuration: Configuration;
+}
+
+/** Validates the owner's configuration and bundles every function with it. */
+export function bundleFunctions(directory: string): Bundles {
   const configuration = loadConfiguration(join(root, 'config'));
   const names = Object.keys(FUNCTION_ENVIRONMENT) as FunctionName[];
   buildSync({
@@ -31,4 +37,13 @@ export function bundleFunctions(directory: string): { bundleOf: (name: FunctionN
   });
   for (const name of names) writeFileSync(join(directory, name, 'configuration.json'), JSON.stringify(configuration));
   return { bundleOf: (name) => join(directory, name), configuration };
+}
+
+/** What the largest run of any environment may use; sandboxes are made for it. */
+export function largestJob({ environments }: Configuration): { memoryBytes: number; cpu: number } {
+  const limits = Object.values(environments).map((environment) => environment.limits);
+  return {
+    memoryBytes: Math.max(...limits.map((limit) => limit.memory_bytes)),
+    cpu: Math.max(...limits.map((limit) => limit.cpu)),
+  };
 }

@@ -1,7 +1,7 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Architecture } from './build.ts';
 import { type Engine, execute, runToEnd, succeeds } from './engine.ts';
+import type { Architecture } from './image-context.ts';
 
 const DEBIAN_RELEASE = 'trixie';
 const PUBLISHED = `debian:${DEBIAN_RELEASE}-slim`;

@@ -1,10 +1,10 @@
-import { createHash } from 'node:crypto';
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { parseArgs } from 'node:util';
 import { prepareBaseImage } from './base-image.ts';
 import { type Engine, execute, succeeds } from './engine.ts';
+import { type Architecture, gatherInputs, hashOf, imageIdOf, PACKAGES, writeContext } from './image-context.ts';
 import { findNode, type NodeBinary } from './node-binary.ts';
 
 export interface BuildOptions {
@@ -18,8 +18,6 @@ export interface BuildOptions {
   readonly architecture?: Architecture;
 }
 
-export type Architecture = 'x64' | 'arm64';
-
 export interface SandboxImage {
   readonly tag: string;
   /** Hash of everything that was chosen for the image; the supervisor finds it in /opt/airlock/image-id. */
@@ -27,22 +25,6 @@ export interface SandboxImage {
 }
 
 const here = import.meta.dirname;
-
-/** What programs find besides what Debian's smallest system has. */
-const PACKAGES = [
-  'bash',
-  'coreutils',
-  'gawk',
-  'jq',
-  'python3',
-  'python3-numpy',
-  'python3-pandas',
-  'tini',
-  'util-linux',
-  'util-linux-extra',
-];
-
-const GUEST_FILES = ['make-filter.py', 'harden.sh', 'sitecustomize.py', 'wait.cjs', 'wait.sh'];
 
 /** Builds the sandbox image with the given engine, or finds that it has this very image already. */
 export async function buildSandboxImage(options: BuildOptions): Promise<SandboxImage> {
@@ -54,7 +36,7 @@ export async function buildSandboxImage(options: BuildOptions): Promise<SandboxI
   if (known && (await succeeds(run, ['image', 'inspect', tagOf(known)]))) return { tag: tagOf(known), imageId: known };
 
   const inputs = await gatherInputs();
-  const imageId = hashOf({ ...inputs, node: `${node.version} ${architecture}`, packages: PACKAGES.join(' ') });
+  const imageId = imageIdOf(inputs, node, architecture);
   const tag = tagOf(imageId);
   if (!(await succeeds(run, ['image', 'inspect', tag]))) await makeImage({ run, inputs, imageId, node, architecture, cacheDir });
   // The same sources make the same image: next time nothing needs to be bundled to know which.
@@ -76,9 +58,7 @@ async function makeImage(image: {
   const base = await prepareBaseImage(run, architecture, cacheDir);
   const context = mkdtempSync(join(tmpdir(), 'airlock-image-'));
   try {
-    for (const [name, content] of Object.entries(inputs)) writeFileSync(join(context, name), content);
-    writeFileSync(join(context, 'image-id'), `${imageId}\n`);
-    copyFileSync(await node.path(), join(context, 'node'));
+    await writeContext({ directory: context, inputs, imageId, node });
     await execute(run, buildCommand({ tag, base, context, architecture }));
   } finally {
     rmSync(context, { recursive: true, force: true });
@@ -106,47 +86,9 @@ function buildCommand(image: { tag: string; base: string; context: string; archi
     architecture === hostArchitecture() ? [] : ['--platform', `linux/${architecture === 'x64' ? 'amd64' : 'arm64'}`];
   return [
     ...['build', '--network=host', ...platform, '--tag', tag],
-    ...['--build-arg', `BASE=${base}`, '--build-arg', `PACKAGES=${PACKAGES.join(' ')}`],
+    ...['--build-arg', `BASE=${base}`, '--build-arg', `PACKAGES=${PACKAGES}`],
     context,
   ];
-}
-
-/** Every file of the build context but the node binary and the id itself, by name. */
-async function gatherInputs(): Promise<Record<string, string>> {
-  const files = GUEST_FILES.map((name) => [name, readFileSync(join(here, 'guest', name), 'utf8')]);
-  const [supervisor, sql] = await Promise.all([bundle('supervisor/main.ts'), bundle('sql/main.ts')]);
-  return {
-    Dockerfile: readFileSync(join(here, 'Dockerfile'), 'utf8'),
-    ...Object.fromEntries(files),
-    'supervisor.mjs': supervisor,
-    'sql.mjs': sql,
-  };
-}
-
-async function bundle(entryPoint: string): Promise<string> {
-  // Not needed, and not loaded, when the image is known.
-  const { build } = await import('esbuild');
-  const { outputFiles } = await build({
-    entryPoints: [join(here, entryPoint)],
-    absWorkingDir: here,
-    bundle: true,
-    write: false,
-    platform: 'node',
-    target: 'node24',
-    format: 'esm',
-    legalComments: 'none',
-    logLevel: 'silent',
-  });
-  return outputFiles[0]?.text ?? '';
-}
-
-function hashOf(inputs: Readonly<Record<string, string>>): string {
-  const hash = createHash('sha256');
-  for (const name of Object.keys(inputs).sort()) {
-    const content = inputs[name] ?? '';
-    hash.update(`${name}\0${Buffer.byteLength(content)}\0${content}`);
-  }
-  return hash.digest('hex');
 }
 
 const hostArchitecture = (): Architecture => (process.arch === 'arm64' ? 'arm64' : 'x64');

@@ -1,8 +1,8 @@
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import type { Architecture } from './build.ts';
 import { runToEnd } from './engine.ts';
+import type { Architecture } from './image-context.ts';
 
 export interface NodeBinary {
   readonly version: string;

@@ -22,7 +22,7 @@ export interface ApiRequest<R extends RouteContract> {
   readonly body: ParsedBy<R['body']>;
   readonly headers: Record<string, string | undefined>;
   readonly requestId: string;
-  /** As CloudFront saw it. */
+  /** As the front door saw it. */
   readonly clientAddress: string;
 }
 
@@ -100,7 +100,7 @@ async function serve(found: Route, event: APIGatewayProxyEventV2, authenticate: 
     body: contract.body ? parsePart('body', contract.body, readBody(event, contract.bodyMaxBytes ?? BODY_MAX_BYTES)) : undefined,
     headers: event.headers,
     requestId: event.requestContext.requestId,
-    clientAddress: event.headers['cloudfront-viewer-address'] ?? '',
+    clientAddress: event.headers['x-airlock-client-address'] ?? '',
   };
   return { actor, answer: await found.handle(request as unknown as ApiRequest<RouteContract>) };
 }

@@ -8,6 +8,7 @@ import { AirlockFunction, type FunctionSettings, functionNameOf, type Placement 
 import type { LiveApi } from './live-api.ts';
 import type { SandboxTasks } from './sandbox-tasks.ts';
 import type { SignIn } from './sign-in.ts';
+import type { TicketKey } from './ticket-key.ts';
 
 interface Props {
   readonly settings: FunctionSettings;
@@ -16,6 +17,7 @@ interface Props {
   readonly signIn: SignIn;
   readonly sandboxes: SandboxTasks;
   readonly live: LiveApi;
+  readonly ticketKey: TicketKey;
   readonly stateMachineArn: string;
   readonly imageId: string;
   readonly frontDoorSecret: string;
@@ -140,8 +142,8 @@ export class AirlockFunctions extends Construct {
   }
 
   #tasks(): void {
-    const { tables, bucket, ticketKey } = this.#props.data;
-    const { network, stateMachineArn } = this.#props;
+    const { tables, bucket } = this.#props.data;
+    const { network, stateMachineArn, ticketKey } = this.#props;
 
     const awaitApproval = this.#add('tasks/await-approval', TASK_TIMEOUT, undefined, {
       ...this.#table('EXECUTIONS', 'APPROVALS', 'AUDIT'),
@@ -172,14 +174,14 @@ export class AirlockFunctions extends Construct {
     const gate = this.#add('tasks/issue-ticket', TASK_TIMEOUT, undefined, {
       ...this.#table('EXECUTIONS', 'APPROVALS', 'IDENTITY', 'EPHEMERA'),
       ...this.#objects(),
-      TICKET_KEY_ID: ticketKey.keyArn,
+      TICKET_KEY_ID: ticketKey.key.keyArn,
     });
     tables.executions.allow(gate.lambda, 'GetItem');
     tables.approvals.allow(gate.lambda, 'GetItem');
     tables.identity.allow(gate.lambda, 'GetItem');
     tables.ephemera.allow(gate.lambda, 'PutItem');
     this.#mayRead(bucket, gate, 'manifests');
-    gate.allow(['kms:Sign', 'kms:GetPublicKey'], [ticketKey.keyArn]);
+    ticketKey.maySign(gate);
 
     const dispatcher = this.#add(
       'tasks/run-in-sandbox',
@@ -233,8 +235,8 @@ export class AirlockFunctions extends Construct {
   }
 
   #events(): void {
-    const { tables, ticketKey } = this.#props.data;
-    const { sandboxes, stateMachineArn, signIn, settings } = this.#props;
+    const { tables } = this.#props.data;
+    const { sandboxes, stateMachineArn, signIn, settings, ticketKey } = this.#props;
 
     const keeper = this.#add('events/keeper', Duration.minutes(1), undefined, {
       ...this.#table('SANDBOXES', 'EXECUTIONS'),
@@ -242,12 +244,12 @@ export class AirlockFunctions extends Construct {
       TASK_DEFINITION_ARN: sandboxes.definition.taskDefinitionArn,
       SUBNET_IDS: sandboxes.placement.subnets.map((subnet) => subnet.subnetId).join(','),
       SECURITY_GROUP_ID: sandboxes.placement.securityGroup.securityGroupId,
-      TICKET_KEY_ID: ticketKey.keyArn,
+      TICKET_KEY_ID: ticketKey.key.keyArn,
       PROBE_FUNCTION: this.#nameOf('tasks/probe-sandbox'),
     });
     tables.sandboxes.allow(keeper.lambda, 'GetItem', 'PutItem', 'UpdateItem');
     tables.executions.allow(keeper.lambda, 'GetItem', 'Query');
-    keeper.allow(['kms:GetPublicKey'], [ticketKey.keyArn]);
+    ticketKey.mayBeReadBy(keeper);
     keeper.mayCompleteTasksOf(stateMachineArn);
     keeper.mayInvoke('tasks/probe-sandbox');
     sandboxes.mayBeKeptBy(keeper);

@@ -1,6 +1,6 @@
 import { ArnFormat, type Duration, Stack } from 'aws-cdk-lib';
 import type { ISecurityGroup, IVpc, SubnetSelection } from 'aws-cdk-lib/aws-ec2';
-import { PolicyStatement, type PolicyStatementProps } from 'aws-cdk-lib/aws-iam';
+import { PolicyStatement, type PolicyStatementProps, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { Architecture, Code, Function as LambdaFunction, Runtime, Tracing } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup } from 'aws-cdk-lib/aws-logs';
@@ -42,6 +42,16 @@ export const functionArnOf = (scope: Construct, stage: Stage, entry: FunctionNam
     arnFormat: ArnFormat.COLON_RESOURCE_NAME,
   });
 
+/** What Lambda does to put a function into a network; the actions know no narrower resource before the interface exists. */
+const NETWORK_INTERFACES = [
+  'ec2:AssignPrivateIpAddresses',
+  'ec2:CreateNetworkInterface',
+  'ec2:DeleteNetworkInterface',
+  'ec2:DescribeNetworkInterfaces',
+  'ec2:DescribeSubnets',
+  'ec2:UnassignPrivateIpAddresses',
+];
+
 /** One of our functions: its bundle, its role without anything it was not given, its log group, and the environment its contract asks for. */
 export class AirlockFunction<N extends FunctionName> extends Construct {
   readonly entry: N;
@@ -60,8 +70,10 @@ export class AirlockFunction<N extends FunctionName> extends Construct {
       removalPolicy: settings.stage.removalPolicy,
       ...(settings.encryptionKey ? { encryptionKey: settings.encryptionKey } : {}),
     });
+    const isInside = placement !== undefined && !settings.stage.isEmulated;
     this.lambda = new LambdaFunction(this, 'Function', {
       functionName,
+      role: this.#role(logGroup, isInside),
       code: Code.fromAsset(settings.bundleOf(entry)),
       handler: 'index.handler',
       runtime: Runtime.NODEJS_24_X,
@@ -72,10 +84,23 @@ export class AirlockFunction<N extends FunctionName> extends Construct {
       logGroup,
       tracing: settings.stage.isEmulated ? Tracing.DISABLED : Tracing.ACTIVE,
       ...(settings.encryptionKey ? { environmentEncryption: settings.encryptionKey } : {}),
-      ...(placement && !settings.stage.isEmulated
+      ...(placement && isInside
         ? { vpc: placement.vpc, vpcSubnets: placement.subnets, securityGroups: [placement.securityGroup] }
         : {}),
     });
+  }
+
+  /** AWS's managed roles may write to every log group; this one writes to its own. */
+  #role(logGroup: LogGroup, isInside: boolean): Role {
+    const role = new Role(this, 'Role', { assumedBy: new ServicePrincipal('lambda.amazonaws.com') });
+    role.addToPolicy(
+      new PolicyStatement({
+        actions: ['logs:CreateLogStream', 'logs:PutLogEvents'],
+        resources: [logGroup.logGroupArn],
+      }),
+    );
+    if (isInside) role.addToPolicy(new PolicyStatement({ actions: NETWORK_INTERFACES, resources: ['*'] }));
+    return role;
   }
 
   get name(): string {

@@ -4,11 +4,13 @@ import type { Construct } from 'constructs';
 import type { FunctionName } from '../../functions/contracts/environment.ts';
 import type { Stage } from '../config.ts';
 import { AirlockFunctions } from '../constructs/airlock-functions.ts';
+import { Alarms } from '../constructs/alarms.ts';
 import { ExecutionMachine, executionMachineArn } from '../constructs/execution-machine.ts';
 import { AirlockHttpApi } from '../constructs/http-api.ts';
 import { LIVE_STAGE, LiveApi } from '../constructs/live-api.ts';
 import { SandboxTasks } from '../constructs/sandbox-tasks.ts';
 import { SignIn } from '../constructs/sign-in.ts';
+import { TicketKey } from '../constructs/ticket-key.ts';
 import { Triggers } from '../constructs/triggers.ts';
 import type { DataStack } from './data.ts';
 import type { Network } from './network.ts';
@@ -51,6 +53,7 @@ export class ApplicationStack extends Stack {
       placement: network.sandboxes,
       largestJob: props.largestJob,
     });
+    const ticketKey = new TicketKey(this, 'Tickets', { stage });
     this.live = new LiveApi(this, 'Live', { stage, encryptionKey });
     this.functions = new AirlockFunctions(this, 'Functions', {
       settings: { stage, bundleOf: props.bundleOf, encryptionKey },
@@ -59,6 +62,7 @@ export class ApplicationStack extends Stack {
       signIn,
       sandboxes,
       live: this.live,
+      ticketKey,
       stateMachineArn: executionMachineArn(this, stage),
       imageId: image.id,
       frontDoorSecret: props.frontDoorSecret,
@@ -86,6 +90,10 @@ export class ApplicationStack extends Stack {
     this.triggers.every(Duration.minutes(1), this.functions.get('events/reconciler'));
     this.triggers.every(Duration.minutes(15), this.functions.get('events/jwks-refresher'));
 
+    if (encryptionKey) {
+      const { functions, machine, http, triggers } = this;
+      new Alarms(this, 'Alarms', { functions, machine, http, triggers, encryptionKey });
+    }
     this.#describe({ signIn, sandboxes, data });
   }
 
@@ -104,7 +112,6 @@ export class ApplicationStack extends Stack {
       AuditTableName: data.tables.audit.tableName,
       EphemeraTableName: data.tables.ephemera.tableName,
       DataBucketName: data.bucket.bucketName,
-      TicketKeyId: data.ticketKey.keyId,
       ClusterArn: sandboxes.cluster.clusterArn,
       ExecutionStateMachineArn: this.machine.arn,
       KeeperFunctionName: this.functions.get('events/keeper').name,

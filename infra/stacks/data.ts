@@ -1,10 +1,10 @@
 import { Duration, RemovalPolicy, Stack, type StackProps } from 'aws-cdk-lib';
 import { ServicePrincipal } from 'aws-cdk-lib/aws-iam';
-import { Key, KeySpec, KeyUsage } from 'aws-cdk-lib/aws-kms';
+import { Key } from 'aws-cdk-lib/aws-kms';
 import { BlockPublicAccess, Bucket, BucketEncryption, ObjectOwnership } from 'aws-cdk-lib/aws-s3';
+import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import type { Construct } from 'constructs';
-import type { TableName } from '../../functions/contracts/tables.ts';
-import { TABLES } from '../../functions/contracts/tables.ts';
+import { TABLES, type TableName } from '../../functions/contracts/tables.ts';
 import type { Stage } from '../config.ts';
 import { SubjectTable } from '../constructs/tables.ts';
 
@@ -14,24 +14,33 @@ export class DataStack extends Stack {
   readonly bucket: Bucket;
   /** Encrypts everything at rest; left out where encryption keys would only cost. */
   readonly encryptionKey: Key | undefined;
-  /** Signs run tickets; who may use it is the gate's to say. */
-  readonly ticketKey: Key;
+
+  readonly #frontDoorSecret: Secret | undefined;
 
   constructor(scope: Construct, id: string, props: StackProps & { readonly stage: Stage }) {
     super(scope, id, props);
     const { stage } = props;
     this.encryptionKey = stage.isEmulated ? undefined : this.#encryptionKey();
-    this.ticketKey = new Key(this, 'TicketKey', {
-      description: 'Airlock run tickets',
-      keySpec: KeySpec.ECC_NIST_P256,
-      keyUsage: KeyUsage.SIGN_VERIFY,
-      removalPolicy: stage.removalPolicy,
-    });
     const table = (subject: TableName) =>
       new SubjectTable(this, `${subject}Table`, { subject, stage, encryptionKey: this.encryptionKey });
     const names = Object.keys(TABLES) as TableName[];
     this.tables = Object.fromEntries(names.map((name) => [name, table(name)])) as Record<TableName, SubjectTable>;
     this.bucket = this.#bucket(stage);
+    this.#frontDoorSecret = this.encryptionKey && this.#secret(this.encryptionKey);
+  }
+
+  /** A reference that CloudFormation resolves when it deploys: the value is in no template. */
+  get frontDoorSecret(): string {
+    if (!this.#frontDoorSecret) throw new Error('this stage is given its secret from outside');
+    return this.#frontDoorSecret.secretValue.unsafeUnwrap();
+  }
+
+  #secret(encryptionKey: Key): Secret {
+    return new Secret(this, 'FrontDoorSecret', {
+      description: 'Airlock: what the front door adds to every request',
+      generateSecretString: { passwordLength: 48, excludePunctuation: true },
+      encryptionKey,
+    });
   }
 
   #encryptionKey(): Key {
@@ -40,7 +49,14 @@ export class DataStack extends Stack {
       enableKeyRotation: true,
       removalPolicy: RemovalPolicy.RETAIN,
     });
-    key.grantEncryptDecrypt(new ServicePrincipal(`logs.${this.region}.amazonaws.com`));
+    key.grant(
+      new ServicePrincipal(`logs.${this.region}.amazonaws.com`),
+      'kms:Encrypt',
+      'kms:Decrypt',
+      'kms:ReEncrypt*',
+      'kms:GenerateDataKey*',
+      'kms:DescribeKey',
+    );
     return key;
   }
 

@@ -16,7 +16,7 @@ describe('headers sent upstream', () => {
     expect(upstreamHeaders({ accept: '*/*' }, viewer, configuration)).toEqual({
       accept: '*/*',
       'x-airlock-front-door': 'the-secret',
-      'cloudfront-viewer-address': '203.0.113.9:50123',
+      'x-airlock-client-address': '203.0.113.9',
       'x-forwarded-for': '203.0.113.9',
     });
   });
@@ -37,7 +37,7 @@ describe('headers sent upstream', () => {
 
   it('show an IPv4 client of a dual socket as IPv4', () => {
     const headers = upstreamHeaders({}, { address: '::ffff:198.51.100.4', port: 1 }, configuration);
-    expect(headers['cloudfront-viewer-address']).toBe('198.51.100.4:1');
+    expect(headers['x-airlock-client-address']).toBe('198.51.100.4');
     expect(headers['x-forwarded-for']).toBe('198.51.100.4');
   });
 });

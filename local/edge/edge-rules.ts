@@ -20,7 +20,7 @@ export const maxBodyBytes = 10 * 1024 * 1024;
 export const upstreamTimeoutSeconds = 30;
 
 const frontDoorHeader = 'x-airlock-front-door';
-const viewerAddressHeader = 'cloudfront-viewer-address';
+const clientAddressHeader = 'x-airlock-client-address';
 
 /** Headers that only the front door may set; a client's own copies never get through. */
 const isReserved = (name: string): boolean =>
@@ -42,8 +42,7 @@ export function upstreamHeaders(
   return {
     ...Object.fromEntries(passed),
     [frontDoorHeader]: configuration.frontDoorSecret,
-    // CloudFront joins address and port with a colon, also for IPv6.
-    [viewerAddressHeader]: `${address}:${viewer.port}`,
+    [clientAddressHeader]: address,
     'x-forwarded-for': address,
   };
 }

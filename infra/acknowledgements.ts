@@ -1,0 +1,66 @@
+import { type App, Stack, Validations } from 'aws-cdk-lib';
+import type { IConstruct } from 'constructs';
+
+/**
+ * Findings of the AWS Solutions rules that stand, each with its reason. A finding names what it is about, so a new wildcard elsewhere
+ * is a new finding and stops the synthesis.
+ */
+export function acknowledgeFindings(app: App): void {
+  for (const [stackName, findings] of Object.entries(FINDINGS)) {
+    const stack = app.node.findAll().find((node): node is Stack => Stack.isStack(node) && node.stackName === stackName);
+    if (!stack) throw new Error(`there is no stack ${stackName} to acknowledge findings of`);
+    for (const [reason, ids] of findings)
+      Validations.of(stack).acknowledge(...ids.map((id) => ({ id: `AwsSolutions-${id}`, reason })));
+  }
+  acknowledgeFunctions(app);
+}
+
+/** Every function traces, and some stand in a network; neither kind of action knows a narrower resource. */
+function acknowledgeFunctions(app: App): void {
+  const reason = 'X-Ray, and network interfaces before they exist, know no narrower resource';
+  const isRoleOfFunction = (node: IConstruct): boolean => /^airlock-application\/Functions\/[a-z-]+\/Role$/.test(node.node.path);
+  for (const role of app.node.findAll().filter(isRoleOfFunction)) {
+    Validations.of(role).acknowledge({ id: 'AwsSolutions-IAM5[Resource::*]', reason });
+  }
+}
+
+const data = (kind: string): string => `IAM5[Resource::airlock-data:ExportsOutputFnGetAttData666C94C7Arn0D7E21B7/${kind}/*]`;
+const indexesOf = (table: string): string => `IAM5[Resource::airlock-data:ExportsOutputFnGetAtt${table}/index/*]`;
+
+type Findings = readonly (readonly [reason: string, ids: readonly string[]])[];
+
+const FINDINGS: Readonly<Record<string, Findings>> = {
+  'airlock-data': [
+    ['the bucket of access logs keeps no log of its own', ['S1']],
+    ['rotating it means deploying the functions and the front door; docs/deploy.md says how', ['SMG4']],
+  ],
+  'airlock-application': [
+    ['objects of one kind, by their prefix', [data('manifests'), data('blobs'), data('events'), data('artifacts')]],
+    [
+      'all indexes of one table',
+      [indexesOf('executionsTableB9F8DDA3Arn67EA62E4'), indexesOf('approvalsTable424BBC4DArn0D921078')],
+    ],
+    [
+      'the library grants the key under its whole family of names',
+      ['IAM5[Action::kms:ReEncrypt*]', 'IAM5[Action::kms:GenerateDataKey*]'],
+    ],
+    [
+      'connections, executions and tasks have ids nobody knows before',
+      [
+        'IAM5[Resource::arn:<AWS::Partition>:execute-api:us-east-1:<AWS::AccountId>:<LiveApi149456B6>/live/POST/@connections/*]',
+        'IAM5[Resource::arn:<AWS::Partition>:states:us-east-1:<AWS::AccountId>:execution:airlock-production-execution:*]',
+        'IAM5[Resource::arn:<AWS::Partition>:ecs:us-east-1:<AWS::AccountId>:task/<SandboxesCluster679FB0D8>/*]',
+      ],
+    ],
+    ['functions authenticate each request themselves, against a row that revocation changes at once', ['APIG4']],
+    ['this queue is where letters end', ['SQS3']],
+    ['a sandbox must not reach the log service: its output goes through the dispatcher', ['ECS7']],
+    ['who needs a second factor follows with the identity configuration; it can be switched on for anybody now', ['COG2']],
+    ['the Plus plan costs per user; the API limits sign-ins itself', ['COG8']],
+  ],
+  'airlock-front-door': [
+    ['the bucket of access logs keeps no log of its own', ['S1']],
+    ['who may call is decided by sign-in, not by country', ['CFR1']],
+    ['without a domain of the owner CloudFront serves its own certificate; docs/deploy.md says how to bring one', ['CFR4']],
+  ],
+};

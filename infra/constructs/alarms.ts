@@ -1,0 +1,110 @@
+import { Duration } from 'aws-cdk-lib';
+import { Alarm, ComparisonOperator, type IMetric, Metric, Stats, TreatMissingData } from 'aws-cdk-lib/aws-cloudwatch';
+import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
+import { ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import type { IKey } from 'aws-cdk-lib/aws-kms';
+import { Topic } from 'aws-cdk-lib/aws-sns';
+import { Construct } from 'constructs';
+import type { FunctionName } from '../../functions/contracts/environment.ts';
+import type { AirlockFunctions } from './airlock-functions.ts';
+import type { ExecutionMachine } from './execution-machine.ts';
+import type { AirlockHttpApi } from './http-api.ts';
+import type { Triggers } from './triggers.ts';
+
+interface Props {
+  readonly functions: AirlockFunctions;
+  readonly machine: ExecutionMachine;
+  readonly http: AirlockHttpApi;
+  readonly triggers: Triggers;
+  readonly encryptionKey: IKey;
+}
+
+/** Functions whose faults nobody else reports. */
+const WATCHED: readonly FunctionName[] = [
+  'events/keeper',
+  'events/reconciler',
+  'events/execution-changed',
+  'events/approval-changed',
+  'events/jwks-refresher',
+  'tasks/issue-ticket',
+  'tasks/record',
+];
+
+/** What an operator is told of. Each alarm is a section of docs/runbook.md under the same name. */
+export class Alarms extends Construct {
+  readonly topic: Topic;
+
+  constructor(scope: Construct, id: string, props: Props) {
+    super(scope, id);
+    this.topic = new Topic(this, 'Topic', { displayName: 'Airlock alarms', masterKey: props.encryptionKey, enforceSSL: true });
+    props.encryptionKey.grant(new ServicePrincipal('cloudwatch.amazonaws.com'), 'kms:Decrypt', 'kms:GenerateDataKey*');
+
+    const machine = (metricName: string) =>
+      new Metric({
+        namespace: 'AWS/States',
+        metricName,
+        dimensionsMap: { StateMachineArn: props.machine.arn },
+        statistic: Stats.SUM,
+        period: Duration.minutes(5),
+      });
+    this.#any(
+      'machine-failed',
+      machine('ExecutionsFailed'),
+      'A state machine execution failed: the failure itself could not be recorded.',
+    );
+    this.#any('machine-timed-out', machine('ExecutionsTimedOut'), 'A state machine execution ran out of time.');
+    for (const name of WATCHED) {
+      const errors = props.functions.get(name).lambda.metricErrors({ period: Duration.minutes(5) });
+      this.#any(`${name.replace('/', '-')}-errors`, errors, `${name} fails.`);
+    }
+    this.#any(
+      'dead-letters',
+      props.triggers.deadLetters.metricApproximateNumberOfMessagesVisible(),
+      'An event could not be handled and was set aside.',
+    );
+    this.#any(
+      'api-5xx',
+      props.http.api.metricServerError({ period: Duration.minutes(5) }),
+      'The API answers with server errors.',
+      5,
+    );
+    this.#silent('keeper-silent', props.functions.get('events/keeper').lambda.metricInvocations({ period: Duration.minutes(5) }));
+  }
+
+  #any(name: string, metric: IMetric, alarmDescription: string, threshold = 1): void {
+    const comparisonOperator = ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD;
+    this.#alarm(name, {
+      metric,
+      alarmDescription,
+      threshold,
+      comparisonOperator,
+      treatMissingData: TreatMissingData.NOT_BREACHING,
+    });
+  }
+
+  #silent(name: string, metric: IMetric): void {
+    const alarmDescription = 'Nobody keeps the sandbox pool: its clock has stopped.';
+    const comparisonOperator = ComparisonOperator.LESS_THAN_THRESHOLD;
+    this.#alarm(name, {
+      metric,
+      alarmDescription,
+      threshold: 1,
+      comparisonOperator,
+      treatMissingData: TreatMissingData.BREACHING,
+    });
+  }
+
+  #alarm(
+    name: string,
+    props: {
+      metric: IMetric;
+      alarmDescription: string;
+      threshold: number;
+      comparisonOperator: ComparisonOperator;
+      treatMissingData: TreatMissingData;
+    },
+  ): void {
+    const alarm = new Alarm(this, name, { alarmName: `airlock-${name}`, evaluationPeriods: 1, ...props });
+    alarm.addAlarmAction(new SnsAction(this.topic));
+  }
+}
