@@ -48,6 +48,8 @@ const inlineFile = z.strictObject({
   encoding: z.enum(['utf8', 'base64']).default('utf8'),
 });
 
+const totalLength = (files: { content: string }[]): number => files.reduce((sum, file) => sum + file.content.length, 0);
+
 /** `512MB`, `1GB`, or a number of bytes; MB and GB are 2^20 and 2^30, as the seed's configuration means them. */
 export const byteSize = z.union([
   z.int().positive(),
@@ -66,11 +68,21 @@ export type RequestedLimits = z.infer<typeof requestedLimits>;
 export const executeRequest = z.strictObject({
   language,
   code: z.string().min(1).refine(withinBytes(CODE_MAX_BYTES), `expected at most ${CODE_MAX_BYTES} bytes`),
-  input_data: z.record(z.string(), z.json()).optional(),
+  input_data: z
+    .record(z.string(), z.json())
+    .refine(
+      (input) => withinBytes(INPUT_DATA_MAX_BYTES)(JSON.stringify(input)),
+      `expected at most ${INPUT_DATA_MAX_BYTES} bytes of JSON`,
+    )
+    .optional(),
   files: z
     .array(inlineFile)
     .max(100)
     .refine((files) => new Set(files.map((file) => file.path)).size === files.length, 'expected each path once')
+    .refine(
+      (files) => totalLength(files) <= INLINE_FILES_MAX_BYTES,
+      `expected at most ${INLINE_FILES_MAX_BYTES} characters in all files together`,
+    )
     .optional(),
   env: environmentVariables.optional(),
   entrypoint: workspacePath.optional(),
@@ -100,7 +112,6 @@ export type ExecuteRequest = z.infer<typeof executeRequest>;
 // ── What is stored ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 export const requester = z.object({ user_id: z.string(), email: z.string() });
-export type Requester = z.infer<typeof requester>;
 
 export const artifact = z.object({
   file_id: z.string(),

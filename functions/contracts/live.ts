@@ -55,6 +55,5 @@ export const pushRequest = z.discriminatedUnion('kind', [
   }),
   z.object({ kind: z.literal('status'), execution_id: executionId, connection_id: z.string().optional() }),
 ]);
-export type PushRequest = z.infer<typeof pushRequest>;
 
 export const catchUpRequest = z.object({ execution_id: executionId, connection_id: z.string() });

@@ -27,7 +27,6 @@ export const resourceLimits = z.strictObject({
 export type ResourceLimits = z.infer<typeof resourceLimits>;
 
 export const manifestFile = z.strictObject({ path: workspacePath, sha256: sha256Hex, size_bytes: z.int().nonnegative() });
-export type ManifestFile = z.infer<typeof manifestFile>;
 
 /**
  * Everything that decides what a run does, written once at submission as exact UTF-8 bytes. The approver's page, the gate and the

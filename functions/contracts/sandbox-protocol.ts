@@ -26,7 +26,6 @@ export const health = z.object({
 export type Health = z.infer<typeof health>;
 
 export const runRequest = z.strictObject({ ticket: z.string(), manifest_base64: z.base64() });
-export type RunRequest = z.infer<typeof runRequest>;
 
 export const refusalCode = z.enum([
   'ticket_invalid',

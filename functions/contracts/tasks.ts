@@ -6,7 +6,6 @@ import { executionId, sandboxId } from './ids.ts';
 const of = { execution_id: executionId, attempt: z.int().positive() };
 
 export const executionInput = z.object(of);
-export type ExecutionInput = z.infer<typeof executionInput>;
 
 export const awaitApprovalInput = z.object({ ...of, task_token: z.string() });
 export const joinLineInput = z.object({ ...of, task_token: z.string() });

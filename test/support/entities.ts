@@ -61,13 +61,6 @@ const commonOf = (executionId: string, userId: string) => ({
   ...EMPTY_CHAIN,
 });
 
-export const awaitingExecution = (executionId = newExecutionId(), userId = 'user-1'): ExecutionIn<'awaiting_approval'> => ({
-  ...commonOf(executionId, userId),
-  approval: { required: true, reasons: ['the profile restricted requires it'], approval_id: approvalIdOf(executionId) },
-  phase: 'awaiting_approval',
-  status: 'pending',
-});
-
 export const queuedExecution = (executionId = newExecutionId(), userId = 'user-1'): ExecutionIn<'queued'> => ({
   ...commonOf(executionId, userId),
   approval: { required: false, reasons: [] },

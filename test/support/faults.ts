@@ -53,13 +53,6 @@ export async function withVariable<T>(path: string, name: string, value: string,
   }
 }
 
-export async function sandboxRow(sandboxId: string): Promise<Record<string, unknown> | undefined> {
-  const { Item } = await tables.send(
-    new GetCommand({ TableName: output('SandboxesTableName'), Key: { sandbox_id: sandboxId }, ConsistentRead: true }),
-  );
-  return Item;
-}
-
 export async function executionRow(executionId: string): Promise<Record<string, unknown>> {
   const { Item } = await tables.send(
     new GetCommand({ TableName: output('ExecutionsTableName'), Key: { execution_id: executionId }, ConsistentRead: true }),
