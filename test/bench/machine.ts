@@ -1,11 +1,13 @@
 import { readFileSync } from 'node:fs';
-import { availableParallelism, cpus, totalmem } from 'node:os';
+import { availableParallelism, cpus, loadavg, totalmem } from 'node:os';
 
 export interface Machine {
   readonly cores: number;
   readonly processor: string;
   readonly memory_gib: number;
   readonly node: string;
+  /** Of the last minute, when it was asked: what else the machine was doing before the first measurement. */
+  readonly load_average: number;
 }
 
 export const machine = (): Machine => ({
@@ -13,6 +15,7 @@ export const machine = (): Machine => ({
   processor: cpus()[0]?.model.trim() ?? 'unknown',
   memory_gib: Math.round(totalmem() / 2 ** 30),
   node: process.version,
+  load_average: Math.round((loadavg()[0] ?? 0) * 100) / 100,
 });
 
 export interface CpuShares {

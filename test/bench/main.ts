@@ -58,6 +58,7 @@ async function trusted<T>(work: () => Promise<T>): Promise<T> {
 
 async function measureAll(measurements: readonly Measurement[]): Promise<Report> {
   const startedAt = new Date();
+  const idle = machine();
   const cpu = watchCpu();
   const rows: Report['rows'][number][] = [];
   const failures: Report['failures'][number][] = [];
@@ -78,7 +79,7 @@ async function measureAll(measurements: readonly Measurement[]): Promise<Report>
     started_at: startedAt.toISOString(),
     seconds: (Date.now() - startedAt.getTime()) / 1000,
     full: options.full,
-    machine: machine(),
+    machine: idle,
     cpu: cpu(),
     rows,
     failures,

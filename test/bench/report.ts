@@ -35,10 +35,12 @@ export function writeReport(report: Report): string {
 
 export function printReport(report: Report): void {
   const { machine, cpu } = report;
-  console.log(`\n${machine.cores} cores (${machine.processor}), ${machine.memory_gib} GiB, node ${machine.node}`);
   console.log(
-    cpu ? `cpu over the run: ${cpu.busy_percent} % busy, ${cpu.steal_percent} % stolen\n` : 'cpu over the run: unknown\n',
+    `\n${machine.cores} cores (${machine.processor}), ${machine.memory_gib} GiB, node ${machine.node}, load average ${machine.load_average} before`,
   );
+  console.log(cpu ? `cpu over the run: ${cpu.busy_percent} % busy, ${cpu.steal_percent} % stolen` : 'cpu over the run: unknown');
+  if (machine.load_average > machine.cores / 2) console.log('THE MACHINE WAS BUSY WITH OTHER WORK: times are upper bounds.');
+  console.log('');
   printTable(['what', 'n', 'p50', 'p95', 'max', '', 'baseline p50', 'bar', 'holds'], report.rows.map(cellsOf));
   for (const row of report.rows.filter(({ note }) => note)) console.log(`  ${row.what.trim()}: ${row.note}`);
   for (const baseline of new Set(report.rows.flatMap((row) => row.baseline?.what ?? []))) console.log(`  baseline: ${baseline}`);

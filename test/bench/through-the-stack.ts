@@ -55,7 +55,7 @@ async function once() {
 type Run = Awaited<ReturnType<typeof once>>;
 
 function rowsOf(runs: readonly Run[], empty: readonly number[]): Row[] {
-  const baseline = { what: `empty machine of ${TASKS} Lambda tasks`, samples: empty };
+  const baseline = { what: `of the whole stack: a state machine of ${TASKS} empty Lambda tasks, ms`, samples: empty };
   const atMost = quantile(empty, 'p50') + OVERHEAD_MS;
   const names = Object.keys(runs[0]?.parts ?? {}) as (keyof Run['parts'])[];
   return [

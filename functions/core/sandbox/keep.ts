@@ -3,7 +3,7 @@
  * pass is safe to run at any time, by any number of callers, and mends whatever an earlier pass left half done.
  */
 import type { ResourceLimits } from '../../contracts/manifest.ts';
-import type { SandboxIn } from '../../contracts/sandbox.ts';
+import type { Sandbox, SandboxIn } from '../../contracts/sandbox.ts';
 import type { Clock, Ids } from '../clock.ts';
 import type { ExecutionStore, TaskTokens } from '../execution/ports.ts';
 import { admitWaiting, DEFAULT_POOL } from './line.ts';
@@ -51,6 +51,38 @@ export async function stopTask(
   sandbox: { task_arn?: string | undefined; reason: string },
 ): Promise<void> {
   if (sandbox.task_arn) await parts.provider.stop(sandbox.task_arn, sandbox.reason);
+}
+
+/**
+ * Stops what runs and serves nobody: tasks without a row or of a sandbox that ended, and sandboxes claimed for an execution that is
+ * done or went on elsewhere. Looks at what really runs, so nothing an earlier pass lost track of stays.
+ */
+export async function stopOrphans(parts: Pick<KeeperParts, 'sandboxes' | 'executions' | 'provider' | 'clock'>): Promise<number> {
+  const tasks = await parts.provider.describe(await parts.provider.listRunning());
+  let stopped = 0;
+  for (const task of tasks) {
+    // Not one of ours, as far as can be told.
+    if (!task.sandbox_id) continue;
+    const row = await parts.sandboxes.get(task.sandbox_id);
+    const end = await orphanReason(parts, row);
+    if (!end) continue;
+    stopped += 1;
+    // The row's own change stops the task; a task without a living row has nobody else to stop it.
+    if (row && row.status !== 'stopped') await parts.sandboxes.markStopped(row.sandbox_id, end, parts.clock.now());
+    else await parts.provider.stop(task.task_arn, end);
+  }
+  return stopped;
+}
+
+async function orphanReason(parts: Pick<KeeperParts, 'executions'>, row: Sandbox | null): Promise<string | null> {
+  if (!row) return 'no sandbox is known for this task';
+  if (row.status === 'stopped') return row.reason;
+  if (row.status !== 'claimed') return null;
+  const execution = await parts.executions.get(row.execution_id);
+  if (!execution || execution.phase === 'done') return 'its execution ended';
+  if (execution.attempt > row.attempt && !('sandbox_id' in execution && execution.sandbox_id === row.sandbox_id))
+    return 'its execution went on elsewhere';
+  return null;
 }
 
 async function refill(parts: KeeperParts): Promise<number> {

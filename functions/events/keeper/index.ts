@@ -5,7 +5,7 @@ import { fargateProvider } from '../../adapters/ecs/provider.ts';
 import { ticketJwks } from '../../adapters/kms/ticket-key.ts';
 import { invokeLater } from '../../adapters/lambda/invoke.ts';
 import { taskTokens } from '../../adapters/sfn/machine.ts';
-import { type KeeperParts, keepPool, largestLimits, stopTask } from '../../core/sandbox/keep.ts';
+import { type KeeperParts, keepPool, largestLimits, stopOrphans, stopTask } from '../../core/sandbox/keep.ts';
 import { readConfiguration } from '../../runtime/configuration.ts';
 import { environmentOf } from '../../runtime/environment.ts';
 import { log } from '../../runtime/log.ts';
@@ -55,6 +55,7 @@ const onRowChange = streamHandler('keeper', async (change) => {
 export async function handler(event: DynamoDBStreamEvent | Record<string, unknown>) {
   const rows = 'Records' in event ? (event as DynamoDBStreamEvent) : null;
   const answer = rows ? await onRowChange(rows) : { batchItemFailures: [] };
+  if (!rows) log.info('stopped orphans', { stopped: await stopOrphans(parts) });
   await keepAndFollow();
   return answer;
 }

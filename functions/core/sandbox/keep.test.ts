@@ -1,0 +1,144 @@
+import { describe, expect, it } from 'vitest';
+import { IMAGE_ID, NOW, newSandboxId, queuedExecution } from '../../../test/support/entities.ts';
+import { memoryExecutions, memorySandboxes, memoryTokens } from '../../../test/support/memory/stores.ts';
+import { appendToChain, EMPTY_CHAIN } from '../audit/chain.ts';
+import { outcomeWithoutRun } from '../execution/outcome.ts';
+import { claim, finish, update } from '../execution/transitions.ts';
+import { type KeeperParts, keepPool, stopOrphans } from './keep.ts';
+import type { SandboxProvider, TaskState } from './ports.ts';
+
+function fakeProvider(): SandboxProvider & { readonly tasks: Map<string, TaskState> } {
+  const tasks = new Map<string, TaskState>();
+  return {
+    tasks,
+    async start(sandboxId) {
+      const task_arn = `task/${sandboxId}`;
+      const task = tasks.get(task_arn) ?? {
+        task_arn,
+        sandbox_id: sandboxId,
+        status: 'running',
+        address: '10.0.0.1',
+        stopped_reason: null,
+      };
+      tasks.set(task_arn, task);
+      return task;
+    },
+    describe: async (arns) => arns.flatMap((arn) => tasks.get(arn) ?? []),
+    async stop(arn) {
+      const task = tasks.get(arn);
+      if (task) tasks.set(arn, { ...task, status: 'stopped', stopped_reason: 'stopped' });
+    },
+    listRunning: async () => [...tasks.values()].filter((task) => task.status === 'running').map((task) => task.task_arn),
+  };
+}
+
+function keeper() {
+  const probed: string[] = [];
+  const provider = fakeProvider();
+  const sandboxes = memorySandboxes();
+  const executions = memoryExecutions();
+  let now = NOW;
+  const parts: KeeperParts = {
+    sandboxes,
+    executions,
+    provider,
+    tokens: memoryTokens(),
+    probe: async ({ sandbox_id }) => void probed.push(sandbox_id),
+    clock: { now: () => now },
+    ids: { uuid: () => newSandboxId().slice(4) },
+    settings: { poolSize: 3, maxIdleSeconds: 600, maxConcurrent: 5 },
+  };
+  const pass = (seconds: number) => {
+    now = new Date(now.getTime() + seconds * 1000);
+  };
+  return { parts, provider, sandboxes, executions, probed, pass };
+}
+
+const idle = (image_id = IMAGE_ID) => ({ task_arn: 'arn', address: '10.0.0.1', image_id });
+
+describe('the keeper', () => {
+  it('fills the pool to its size, and not beyond, however often it is called', async () => {
+    const { parts, provider, sandboxes } = keeper();
+    await Promise.all([keepPool(parts), keepPool(parts), keepPool(parts)]);
+    await keepPool(parts);
+    expect(provider.tasks.size).toBe(3);
+    expect((await sandboxes.pool('default')).starting).toHaveLength(3);
+  });
+
+  it('asks each new sandbox once whether it is ready', async () => {
+    const { parts, probed } = keeper();
+    await keepPool(parts);
+    await keepPool(parts);
+    await keepPool(parts);
+    expect(new Set(probed).size).toBe(3);
+    expect(probed).toHaveLength(3);
+  });
+
+  it('starts the task of a row that a crash left without one', async () => {
+    const { parts, provider, sandboxes } = keeper();
+    const at = NOW.toISOString();
+    await sandboxes.addStarting(
+      { sandbox_id: newSandboxId(), pool: 'default', status: 'starting', created_at: at, updated_at: at },
+      3,
+    );
+    await keepPool(parts);
+    expect(provider.tasks.size).toBe(3);
+  });
+
+  it('replaces a task that died, and one that was idle for too long', async () => {
+    const { parts, provider, sandboxes, pass } = keeper();
+    await keepPool(parts);
+    const [first, second, third] = (await sandboxes.pool('default')).starting;
+    await provider.stop(`task/${first}`, 'died');
+    for (const id of [second, third]) await sandboxes.markIdle(String(id), { ...idle(), task_arn: `task/${id}` }, NOW);
+    await keepPool(parts);
+    expect(await sandboxes.get(String(first))).toMatchObject({ status: 'stopped' });
+    pass(601);
+    await keepPool(parts);
+    expect(await sandboxes.get(String(second))).toMatchObject({ status: 'stopped', reason: 'idle for too long' });
+    const { starting, idle: still } = await sandboxes.pool('default');
+    expect(starting.length + still.length).toBe(3);
+  });
+});
+
+describe('orphans are stopped', () => {
+  async function claimedFor(parts: ReturnType<typeof keeper>) {
+    await keepPool(parts.parts);
+    const id = String((await parts.sandboxes.pool('default')).starting[0]);
+    const row = queuedExecution();
+    const { record } = appendToChain(row.execution_id, EMPTY_CHAIN, {
+      action: 'submitted',
+      actor: 'user-1',
+      at: row.created_at,
+      details: {},
+    });
+    await parts.executions.create(row, record, null);
+    await parts.sandboxes.markIdle(id, { ...idle(), task_arn: `task/${id}` }, NOW);
+    await parts.sandboxes.claim(id, row, NOW);
+    await update(parts.executions, row.execution_id, NOW, (current) => claim(current, 1, id));
+    return { id, row };
+  }
+
+  it('a task that no row knows', async () => {
+    const { parts, provider } = keeper();
+    await provider.start('sbx_nobody');
+    expect(await stopOrphans(parts)).toBe(1);
+    expect(provider.tasks.get('task/sbx_nobody')?.status).toBe('stopped');
+  });
+
+  it('a sandbox whose execution is done', async () => {
+    const all = keeper();
+    const { id, row } = await claimedFor(all);
+    await update(all.executions, row.execution_id, NOW, (current) =>
+      finish(current, 1, outcomeWithoutRun({ code: 'cancelled', message: '' }), 0, NOW),
+    );
+    expect(await stopOrphans(all.parts)).toBe(1);
+    expect(await all.sandboxes.get(id)).toMatchObject({ status: 'stopped' });
+  });
+
+  it('and nothing that is idle, starting, or serves its execution', async () => {
+    const all = keeper();
+    await claimedFor(all);
+    expect(await stopOrphans(all.parts)).toBe(0);
+  });
+});
