@@ -39,6 +39,7 @@ export async function showSample(instance: Instance): Promise<void> {
 /** What to type next. Shown at the end of `npm start`. */
 export function showNextSteps(instance: Instance): void {
   const { email, password } = userOf(instance, 'developer');
+  const approver = userOf(instance, 'approver');
   heading(`Airlock is running at ${cyan(instance.url)}`);
   say(`
   Sign in and run something yourself:
@@ -46,7 +47,10 @@ export function showNextSteps(instance: Instance): void {
     TOKEN=$(curl -s ${instance.url}/api/v1/auth/login -H 'content-type: application/json' \\
       -d '{"email":"${email}","password":"${password}"}' | sed 's/.*"access_token":"\\([^"]*\\)".*/\\1/')
     curl -s ${instance.url}/api/v1/execute -H "authorization: Bearer $TOKEN" -H 'content-type: application/json' \\
-      -H 'prefer: wait=20' -d '{"language":"python","code":"print(6 * 7)"}'
+      -d '{"language":"python","code":"print(6 * 7)"}'
+
+  It waits for an approver. Sign in as one the same way (${approver.email}, ${approver.password}), and
+  GET /api/v1/approvals, then POST /api/v1/approvals/<id>/decision {"decision":"approve","digest":"<digest>"}.
 
   ${bold('npm run local -- status')}   the parts, and every user with its password
   ${bold('npm run local -- logs')}     what the parts say (-f follows)

@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Daemon, startDaemon, stopDaemon } from '../daemon.ts';
@@ -14,6 +14,7 @@ const stopWithinSeconds = 60;
 
 export async function startEmulator(instance: Instance, engine: Engine, networkAnchor: string | undefined): Promise<void> {
   for (const directory of Object.values(directories(instance))) mkdirSync(directory, { recursive: true, mode: 0o700 });
+  forgetStreamPositions(join(directories(instance).state, 'lambda.json'));
   await startDaemon(instance, miniStack(instance, engine, networkAnchor));
 }
 
@@ -21,6 +22,19 @@ export async function stopEmulator(instance: Instance): Promise<void> {
   await stopDaemon(instance, emulatorName, stopWithinSeconds);
   // It unpacks functions there and forgets them.
   rmSync(directories(instance).temporary, { recursive: true, force: true });
+}
+
+/**
+ * The emulator remembers how far each function has read a table's stream, but not the stream: after a restart a function would be deaf
+ * until as many new records had passed. Without the position it reads from the beginning of what there is, which is nothing.
+ */
+function forgetStreamPositions(file: string): void {
+  if (!existsSync(file)) return;
+  const saved = JSON.parse(readFileSync(file, 'utf8')) as { payload?: { dynamodb_stream_positions?: { data?: object } } };
+  const positions = saved.payload?.dynamodb_stream_positions;
+  if (!positions?.data || Object.keys(positions.data).length === 0) return;
+  positions.data = {};
+  writeFileSync(file, JSON.stringify(saved), { mode: 0o600 });
 }
 
 const directories = (instance: Instance) => ({

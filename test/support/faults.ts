@@ -94,3 +94,10 @@ export async function withFrozen<T>(part: 'valkey' | 'emulator', work: () => Pro
     process.kill(pid, 'SIGCONT');
   }
 }
+
+/** The run ticket the gate left for the dispatcher's first attempt. */
+export async function runTicket(executionId: string): Promise<string | null> {
+  const Key = { pk: `run-ticket#${executionId}`, sk: '1' };
+  const { Item } = await tables.send(new GetCommand({ TableName: output('EphemeraTableName'), Key, ConsistentRead: true }));
+  return typeof Item?.ticket === 'string' ? Item.ticket : null;
+}

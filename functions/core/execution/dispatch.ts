@@ -10,7 +10,7 @@ import type { DispatchOutput } from '../../contracts/tasks.ts';
 import type { Clock } from '../clock.ts';
 import type { RunStream, SandboxStore, Supervisor, TicketStore } from '../sandbox/ports.ts';
 import { readSegments, writeSegment } from './log.ts';
-import { readManifest } from './manifest.ts';
+import { ManifestUnreadable, readManifest } from './manifest.ts';
 import type { ExecutionStore, LiveLog, ObjectStore } from './ports.ts';
 import { blobKey } from './submit.ts';
 import { bind, update } from './transitions.ts';
@@ -118,7 +118,12 @@ async function stageFiles(
   parts: DispatchParts,
   { row, ticket, supervisor }: Run,
 ): Promise<{ manifestBytes: Uint8Array } | { failure: DispatchOutput }> {
-  const { bytes, manifest } = await readManifest(parts.objects, row.manifest_key, row.digest);
+  const stored = await readManifest(parts.objects, row.manifest_key, row.digest).catch((error: unknown) => {
+    if (error instanceof ManifestUnreadable) return null;
+    throw error;
+  });
+  if (!stored) return { failure: failed('digest_mismatch', 'The stored manifest is not the one that was approved.') };
+  const { bytes, manifest } = stored;
   for (const file of new Map(manifest.files.map((entry) => [entry.sha256, entry])).values()) {
     const blob = await parts.objects.getStream(blobKey(file.sha256));
     if (!blob) return { failure: failed('internal_error', `The input file ${file.path} is no longer stored.`) };
