@@ -28,6 +28,9 @@ export class AirlockHttpApi extends Construct {
       const integration = new HttpLambdaIntegration(resource, lambda);
       for (const route of routes) this.api.addRoutes({ path: route.path, methods: [HttpMethod[route.method]], integration });
     }
+    // What no contract names is answered in the same form as everything else.
+    const unknown = new HttpLambdaIntegration('unknown', props.functionOf('health').lambda);
+    this.api.addRoutes({ path: '/{proxy+}', methods: [HttpMethod.ANY], integration: unknown });
     if (!props.stage.isEmulated) this.#limitAndLog(props);
   }
 

@@ -76,6 +76,18 @@ describe('a bad request names field, expectation and what came, and stores nothi
     expect((await developer.call('GET', '/api/v1/executions?cursor=zzz')).status).toBe(422);
   });
 
+  it('an unknown path, and a known one with another method, are 404 in the same form', async () => {
+    const developer = await as('developer');
+    for (const [method, path] of [
+      ['GET', '/api/v1/nothing'],
+      ['DELETE', '/api/v1/executions'],
+    ] as const) {
+      const answer = await developer.call(method, path);
+      expect(answer.status).toBe(404);
+      expect(problemOf(answer)).toMatchObject({ code: 'not_found', status: 404 });
+    }
+  });
+
   it('a profile one may not use is 403', async () => {
     const developer = await as('developer');
     expect((await developer.call('POST', '/api/v1/execute', { ...good, security_profile: 'trusted' })).status).toBe(403);
