@@ -55,8 +55,8 @@ const FINDINGS: Readonly<Record<string, Findings>> = {
     ['functions authenticate each request themselves, against a row that revocation changes at once', ['APIG4']],
     ['this queue is where letters end', ['SQS3']],
     ['a sandbox must not reach the log service: its output goes through the dispatcher', ['ECS7']],
-    ['who needs a second factor follows with the identity configuration; it can be switched on for anybody now', ['COG2']],
-    ['the Plus plan costs per user; the API limits sign-ins itself', ['COG8']],
+    ['the API cannot answer a challenge yet, so a second factor would lock people out', ['COG2']],
+    ['the Plus plan costs per user and month; Cognito limits failed sign-ins in every plan', ['COG8']],
   ],
   'airlock-front-door': [
     ['the bucket of access logs keeps no log of its own', ['S1']],

@@ -48,7 +48,7 @@ export const FUNCTION_ENVIRONMENT = {
 
   'tasks/await-approval': z.object({ ...executions, ...approvals, ...audit, ...data }),
   'tasks/join-line': z.object({ ...executions, ...approvals, ...sandboxes, ...audit }),
-  'tasks/claim-sandbox': z.object({ ...executions, ...sandboxes, ...audit }),
+  'tasks/claim-sandbox': z.object({ ...executions, ...sandboxes, ...audit, SANDBOX_IMAGE_ID: text }),
   'tasks/issue-ticket': z.object({
     ...executions,
     ...approvals,
@@ -81,6 +81,7 @@ export const FUNCTION_ENVIRONMENT = {
     SECURITY_GROUP_ID: text,
     TICKET_KEY_ID: text,
     PROBE_FUNCTION: text,
+    SANDBOX_IMAGE_ID: text,
   }),
   'events/reconciler': z.object({ ...executions, ...approvals, ...sandboxes, ...audit, EXECUTION_STATE_MACHINE_ARN: text }),
   'events/execution-changed': z.object({

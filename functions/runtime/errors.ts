@@ -87,12 +87,29 @@ const fieldName = (place: string, path: readonly PropertyKey[]): string =>
     place,
   );
 
-const valueAt = (value: unknown, path: readonly PropertyKey[]): unknown =>
+/** Fields whose content may be a secret are told by their size alone. */
+const CONFIDENTIAL = ['env', 'password', 'refresh_token'];
+
+const valueAt = (value: unknown, path: readonly PropertyKey[]): unknown => {
+  const found = contentAt(value, path);
+  const isConfidential = path.some((key) => CONFIDENTIAL.includes(String(key)));
+  return isConfidential && typeof found === 'string' ? new Hidden(found.length) : found;
+};
+
+class Hidden {
+  readonly length: number;
+  constructor(length: number) {
+    this.length = length;
+  }
+}
+
+const contentAt = (value: unknown, path: readonly PropertyKey[]): unknown =>
   path.reduce<unknown>((at, key) => (at !== null && typeof at === 'object' ? Reflect.get(at, key) : undefined), value);
 
 /** What came, short and without characters that would steer a terminal or a page. */
 function printable(value: unknown, maxLength = 80): string {
   if (value === undefined) return 'nothing';
+  if (value instanceof Hidden) return `${value.length} characters`;
   const text =
     typeof value === 'string' ? JSON.stringify(value) : typeof value === 'object' ? JSON.stringify(value) : String(value);
   const clean = text.replace(/[^\x20-\x7e]/g, (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`);

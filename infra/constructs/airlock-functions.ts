@@ -88,7 +88,8 @@ export class AirlockFunctions extends Construct {
     approvals.mayCompleteTasksOf(this.#props.stateMachineArn);
 
     const auth = this.#add('api/auth', API_TIMEOUT, undefined, { ...this.#signedIn(), ...this.#table('AUDIT') });
-    tables.identity.allow(auth.lambda, 'GetItem', 'UpdateItem');
+    // Rows of people only: the verification keys lie in the same table.
+    tables.identity.allowOn('user#*', auth.lambda, 'GetItem', 'UpdateItem');
 
     const live = this.#add('api/live', API_TIMEOUT, undefined, { ...this.#signedIn(), ...this.#table('EPHEMERA') });
     tables.identity.allow(live.lambda, 'GetItem');
@@ -166,7 +167,10 @@ export class AirlockFunctions extends Construct {
     tables.audit.allow(joinLine.lambda, 'PutItem');
     joinLine.mayCompleteTasksOf(stateMachineArn);
 
-    const claim = this.#add('tasks/claim-sandbox', TASK_TIMEOUT, undefined, this.#table('EXECUTIONS', 'SANDBOXES', 'AUDIT'));
+    const claim = this.#add('tasks/claim-sandbox', TASK_TIMEOUT, undefined, {
+      ...this.#table('EXECUTIONS', 'SANDBOXES', 'AUDIT'),
+      SANDBOX_IMAGE_ID: this.#props.imageId,
+    });
     tables.executions.allow(claim.lambda, 'GetItem', 'UpdateItem');
     tables.sandboxes.allow(claim.lambda, 'GetItem', 'UpdateItem');
     tables.audit.allow(claim.lambda, 'PutItem');
@@ -246,6 +250,7 @@ export class AirlockFunctions extends Construct {
       SECURITY_GROUP_ID: sandboxes.placement.securityGroup.securityGroupId,
       TICKET_KEY_ID: ticketKey.key.keyArn,
       PROBE_FUNCTION: this.#nameOf('tasks/probe-sandbox'),
+      SANDBOX_IMAGE_ID: this.#props.imageId,
     });
     tables.sandboxes.allow(keeper.lambda, 'GetItem', 'PutItem', 'UpdateItem');
     tables.executions.allow(keeper.lambda, 'GetItem', 'Query');

@@ -1,5 +1,5 @@
 import { AttributeType, Billing, StreamViewType, TableEncryptionV2, TableV2 } from 'aws-cdk-lib/aws-dynamodb';
-import { type IGrantable, PolicyStatement } from 'aws-cdk-lib/aws-iam';
+import { type IGrantable, PolicyStatement, type PolicyStatementProps } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { Construct } from 'constructs';
 import { TABLES, type TableName } from '../../functions/contracts/tables.ts';
@@ -54,12 +54,25 @@ export class SubjectTable extends Construct {
 
   /** Exactly these actions on this table, and on its indexes where something is queried. */
   allow(grantee: IGrantable, ...actions: TableAction[]): void {
+    this.#allow(grantee, actions);
+  }
+
+  /** The same for items whose partition key is like this. */
+  allowOn(partitionKeys: string, grantee: IGrantable, ...actions: TableAction[]): void {
+    this.#allow(grantee, actions, { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': [partitionKeys] } });
+  }
+
+  #allow(grantee: IGrantable, actions: TableAction[], conditions?: PolicyStatementProps['conditions']): void {
     const resources = [
       this.table.tableArn,
       ...(this.#hasIndexes && actions.includes('Query') ? [`${this.table.tableArn}/index/*`] : []),
     ];
     grantee.grantPrincipal.addToPrincipalPolicy(
-      new PolicyStatement({ actions: actions.map((action) => `dynamodb:${action}`).sort(), resources }),
+      new PolicyStatement({
+        actions: actions.map((action) => `dynamodb:${action}`).sort(),
+        resources,
+        ...(conditions ? { conditions } : {}),
+      }),
     );
     const { encryptionKey } = this.table;
     if (!encryptionKey) return;

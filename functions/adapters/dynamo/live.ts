@@ -117,14 +117,14 @@ export function dynamoLive(table: string): LiveStore {
       return Item ? { connection_id: connectionId, cursor: subscriptionRow.parse(Item).cursor } : null;
     },
 
-    beginSend: (topic, connectionId, from, to, now) =>
+    beginSend: (topic, connectionId, from, now) =>
       succeeds({
         Key: topicKey(topic, connectionId),
-        UpdateExpression: 'SET #cursor = :to, sending_until = :until',
+        UpdateExpression: 'SET sending_until = :until',
         // It stands where the sender thinks, and nobody else is sending.
         ConditionExpression: '#cursor = :from AND (attribute_not_exists(sending_until) OR sending_until < :now)',
         ExpressionAttributeNames: { '#cursor': 'cursor' },
-        ExpressionAttributeValues: { ':from': from, ':to': to, ':now': now.getTime(), ':until': now.getTime() + SEND_MS },
+        ExpressionAttributeValues: { ':from': from, ':now': now.getTime(), ':until': now.getTime() + SEND_MS },
       }),
 
     async noteMore(topic, connectionId, seq) {
@@ -136,14 +136,16 @@ export function dynamoLive(table: string): LiveStore {
       });
     },
 
-    async endSend(topic, connectionId) {
+    async endSend(topic, connectionId, sent) {
       try {
         const { Attributes } = await documents.send(
           new UpdateCommand({
             TableName: table,
             Key: topicKey(topic, connectionId),
-            UpdateExpression: 'REMOVE sending_until',
+            UpdateExpression: 'SET #cursor = :sent REMOVE sending_until',
             ConditionExpression: 'attribute_exists(pk)',
+            ExpressionAttributeNames: { '#cursor': 'cursor' },
+            ExpressionAttributeValues: { ':sent': sent },
             ReturnValues: 'ALL_NEW',
           }),
         );

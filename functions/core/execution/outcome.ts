@@ -41,7 +41,8 @@ const LIMIT_MESSAGES: Partial<Record<ExitReason, string>> = {
 };
 
 function errorOf(exit: RunEventOf<'exit'>, language: Language): Failure | null {
-  if (exit.reason === 'cancelled') return { code: 'cancelled', message: exit.detail ?? 'The run was cancelled.' };
+  if (exit.reason === 'cancelled')
+    return { code: 'cancelled', message: exit.detail ? `Cancelled: ${exit.detail}` : 'The run was cancelled.' };
   if (exit.reason === 'launch_failed')
     return { code: 'launch_failed', message: exit.detail ?? 'The program could not be started.' };
   if (exit.reason !== 'exited') return { code: exit.reason, message: exit.detail ?? LIMIT_MESSAGES[exit.reason] ?? exit.reason };

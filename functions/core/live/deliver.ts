@@ -1,6 +1,7 @@
 /**
- * Delivery to one subscriber: in order, nothing missing, nothing twice, whoever sends. A sender moves the subscription's cursor before
- * it sends and holds it while it sends; one that finds a gap or another sender leaves a note, and the rest is caught up from the log.
+ * Delivery to one subscriber: in order and without a gap, whoever sends. A sender holds the subscription while it sends, and moves its
+ * cursor afterwards: one that dies leaves events to be sent again, never a gap. One that finds a gap or another sender leaves a note,
+ * and the rest is caught up from the log.
  */
 import { LIVE_FRAME_MAX_BYTES, type ServerFrame, topicOf } from '../../contracts/live.ts';
 import type { RunEvent, RunEventOf } from '../../contracts/sandbox-protocol.ts';
@@ -25,17 +26,22 @@ export async function deliver(
   const first = fresh[0];
   const last = fresh.at(-1);
   if (!first || !last) return;
-  const isNext = first.seq === cursor + 1 && (await parts.store.beginSend(topic, connection, cursor, last.seq, parts.now()));
+  const isNext = first.seq === cursor + 1 && (await parts.store.beginSend(topic, connection, cursor, parts.now()));
   if (!isNext) {
     await parts.store.noteMore(topic, connection, last.seq);
     // With nobody sending there is nobody to read the note.
     await parts.catchUp(executionId, connection);
     return;
   }
-  for (const frame of framesOf(topic, thinUsage(fresh), last.seq)) {
-    if ((await parts.post(connection, frame)) === 'gone') return await parts.store.disconnect(connection);
+  let sent = cursor;
+  try {
+    for (const frame of framesOf(topic, thinUsage(fresh), last.seq)) {
+      if ((await parts.post(connection, frame.text)) === 'gone') return await parts.store.disconnect(connection);
+      sent = frame.lastSeq;
+    }
+  } finally {
+    if (await parts.store.endSend(topic, connection, sent)) await parts.catchUp(executionId, connection);
   }
-  if (await parts.store.endSend(topic, connection)) await parts.catchUp(executionId, connection);
 }
 
 const USAGE_INTERVAL_MS = 250;
@@ -73,7 +79,7 @@ export function thinUsage(events: readonly RunEvent[]): RunEvent[] {
 const ENVELOPE_BYTES = 256;
 
 /** Frames below the gateway's limit; only the last says that all up to `lastSeq` was given. */
-export function framesOf(topic: string, events: readonly RunEvent[], lastSeq: number): string[] {
+export function framesOf(topic: string, events: readonly RunEvent[], lastSeq: number): { text: string; lastSeq: number }[] {
   const groups: { seq: number; pieces: string[] }[] = [{ seq: 0, pieces: [] }];
   let size = 0;
   for (const event of events) {
@@ -92,7 +98,8 @@ export function framesOf(topic: string, events: readonly RunEvent[], lastSeq: nu
   let reached = (events[0]?.seq ?? lastSeq + 1) - 1;
   return groups.map(({ seq, pieces }, index) => {
     reached = index === groups.length - 1 ? lastSeq : Math.max(reached, seq);
-    return `{"type":"events","topic":${JSON.stringify(topic)},"events":[${pieces.join(',')}],"last_seq":${reached}}`;
+    const text = `{"type":"events","topic":${JSON.stringify(topic)},"events":[${pieces.join(',')}],"last_seq":${reached}}`;
+    return { text, lastSeq: reached };
   });
 }
 

@@ -17,12 +17,12 @@ export interface LiveStore {
   unsubscribe(topic: string, connectionId: string): Promise<void>;
   subscribers(topic: string): Promise<Subscription[]>;
   subscription(topic: string, connectionId: string): Promise<Subscription | null>;
-  /** Takes the right to send from `from + 1` through `to`; false when another sender is at it or the cursor stands elsewhere. */
-  beginSend(topic: string, connectionId: string, from: number, to: number, now: Date): Promise<boolean>;
+  /** Takes the right to send what follows `from`, for a while; false when another sender is at it or the cursor stands elsewhere. */
+  beginSend(topic: string, connectionId: string, from: number, now: Date): Promise<boolean>;
   /** Somebody who could not send notes how far there is something to send. */
   noteMore(topic: string, connectionId: string, seq: number): Promise<void>;
-  /** True when more was noted meanwhile than was sent. */
-  endSend(topic: string, connectionId: string): Promise<boolean>;
+  /** Moves the cursor to what was sent. True when more was noted meanwhile. */
+  endSend(topic: string, connectionId: string, sent: number): Promise<boolean>;
 }
 
 /** `gone` when the connection no longer exists. */

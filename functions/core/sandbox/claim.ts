@@ -6,7 +6,7 @@ import type { SandboxStore } from './ports.ts';
 
 /** Gives the execution one idle sandbox, nobody else's, of the image its manifest names. */
 export async function claimSandbox(
-  parts: { executions: ExecutionStore; sandboxes: SandboxStore; now: () => Date; random: () => number },
+  parts: { executions: ExecutionStore; sandboxes: SandboxStore; now: () => Date; random: () => number; currentImageId: string },
   input: { execution_id: string; attempt: number },
 ): Promise<ClaimOutput> {
   const row = await parts.executions.get(input.execution_id);
@@ -16,15 +16,10 @@ export async function claimSandbox(
   if (row.phase === 'starting') return { outcome: 'claimed', sandbox_id: row.sandbox_id };
   if (row.phase !== 'queued') return { outcome: 'lost_attempt' };
 
-  let sawOtherImage = false;
   const { idle } = await parts.sandboxes.pool(DEFAULT_POOL);
   for (const candidate of shuffled(idle, parts.random)) {
     const claimed = await parts.sandboxes.claim(candidate, row, parts.now());
-    if (!claimed) {
-      const other = await parts.sandboxes.get(candidate);
-      sawOtherImage ||= other?.status === 'idle' && other.image_id !== row.image_id;
-      continue;
-    }
+    if (!claimed) continue;
     const { row: after } = await update(parts.executions, row.execution_id, parts.now(), (current) =>
       claimTransition(current, input.attempt, candidate),
     );
@@ -32,7 +27,8 @@ export async function claimSandbox(
     await parts.sandboxes.markStopped(candidate, 'claimed for an execution that went another way', parts.now());
     return after?.cancel_requested ? { outcome: 'cancelled' } : { outcome: 'lost_attempt' };
   }
-  return sawOtherImage ? { outcome: 'environment_changed' } : { outcome: 'none_idle' };
+  // Sandboxes of the image offered now will come; of an earlier one none will come any more.
+  return row.image_id === parts.currentImageId ? { outcome: 'none_idle' } : { outcome: 'environment_changed' };
 }
 
 function shuffled<T>(items: readonly T[], random: () => number): T[] {

@@ -46,7 +46,7 @@ function keeper() {
     probe: async ({ sandbox_id }) => void probed.push(sandbox_id),
     clock: { now: () => now },
     ids: { uuid: () => newSandboxId().slice(4) },
-    settings: { poolSize: 3, maxIdleSeconds: 600, maxConcurrent: 5 },
+    settings: { poolSize: 3, maxIdleSeconds: 600, maxConcurrent: 5, imageId: IMAGE_ID },
   };
   const pass = (seconds: number) => {
     now = new Date(now.getTime() + seconds * 1000);
@@ -98,6 +98,18 @@ describe('the keeper', () => {
     expect(await sandboxes.get(String(second))).toMatchObject({ status: 'stopped', reason: 'idle for too long' });
     const { starting, idle: still } = await sandboxes.pool('default');
     expect(starting.length + still.length).toBe(3);
+  });
+});
+
+describe('a new image', () => {
+  it('replaces idle sandboxes of the old one', async () => {
+    const { parts, sandboxes } = keeper();
+    await keepPool(parts);
+    const [first] = (await sandboxes.pool('default')).starting;
+    await sandboxes.markIdle(String(first), { ...idle('e'.repeat(64)), task_arn: `task/${first}` }, NOW);
+    await keepPool(parts);
+    expect(await sandboxes.get(String(first))).toMatchObject({ status: 'stopped', reason: 'a newer image is offered' });
+    expect((await sandboxes.pool('default')).starting).toHaveLength(3);
   });
 });
 

@@ -18,7 +18,7 @@ export interface KeeperParts {
   readonly probe: (sandbox: { sandbox_id: string; task_arn: string; address: string }) => Promise<void>;
   readonly clock: Clock;
   readonly ids: Ids;
-  readonly settings: { poolSize: number; maxIdleSeconds: number; maxConcurrent: number };
+  readonly settings: { poolSize: number; maxIdleSeconds: number; maxConcurrent: number; imageId: string };
 }
 
 /** A task that has not come up by then is given up; Fargate needs tens of seconds. */
@@ -143,6 +143,7 @@ function reasonToStop(
   if (task?.status === 'stopped') return `the task stopped: ${task.stopped_reason ?? 'no reason given'}`;
   if (member.task_arn && !task) return 'the task is gone';
   if (member.status === 'starting' && ageMs > START_PATIENCE_MS) return 'the task did not come up in time';
+  if (member.status === 'idle' && member.image_id !== parts.settings.imageId) return 'a newer image is offered';
   if (member.status === 'idle' && ageMs > parts.settings.maxIdleSeconds * 1000) return 'idle for too long';
   return null;
 }

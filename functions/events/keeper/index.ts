@@ -40,6 +40,7 @@ const parts: KeeperParts = {
   settings: {
     poolSize: configuration.sandboxPool.size,
     maxIdleSeconds: configuration.sandboxPool.max_idle_seconds,
+    imageId: environment.SANDBOX_IMAGE_ID,
     maxConcurrent: configuration.interpreter.max_concurrent_executions,
   },
 };

@@ -12,6 +12,7 @@ const parts = {
   sandboxes: dynamoSandboxes(environment.SANDBOXES_TABLE),
   now: clock.now,
   random: Math.random,
+  currentImageId: environment.SANDBOX_IMAGE_ID,
 };
 
 export const handler = taskHandler('claim sandbox', executionInput, (input) => claimSandbox(parts, input));
