@@ -1,4 +1,4 @@
-import { type App, Stack, Validations } from 'aws-cdk-lib';
+import { type App, Stack, Token, Validations } from 'aws-cdk-lib';
 import type { IConstruct } from 'constructs';
 
 /**
@@ -10,10 +10,14 @@ export function acknowledgeFindings(app: App): void {
     const stack = app.node.findAll().find((node): node is Stack => Stack.isStack(node) && node.stackName === stackName);
     if (!stack) throw new Error(`there is no stack ${stackName} to acknowledge findings of`);
     for (const [reason, ids] of findings)
-      Validations.of(stack).acknowledge(...ids.map((id) => ({ id: `AwsSolutions-${id}`, reason })));
+      Validations.of(stack).acknowledge(...ids.map((id) => ({ id: `AwsSolutions-${inAccountOf(stack, id)}`, reason })));
   }
   acknowledgeFunctions(app);
 }
+
+/** With credentials, as in a deployment, findings name the account itself; without any they name its placeholder. */
+const inAccountOf = (stack: Stack, id: string): string =>
+  Token.isUnresolved(stack.account) ? id : id.replaceAll('<AWS::AccountId>', stack.account);
 
 /** Every function traces, and some stand in a network; neither kind of action knows a narrower resource. */
 function acknowledgeFunctions(app: App): void {

@@ -81,6 +81,8 @@ export const FUNCTION_ENVIRONMENT = {
     SECURITY_GROUP_ID: text,
     TICKET_KEY_ID: text,
     PROBE_FUNCTION: text,
+    /** Its own name: what takes a while is handed to an invocation of its own. */
+    KEEPER_FUNCTION: text,
     SANDBOX_IMAGE_ID: text,
   }),
   'events/reconciler': z.object({ ...executions, ...approvals, ...sandboxes, ...audit, EXECUTION_STATE_MACHINE_ARN: text }),

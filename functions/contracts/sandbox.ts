@@ -2,7 +2,14 @@ import { z } from 'zod';
 import { timestamp } from './execution.ts';
 import { executionId, sandboxId } from './ids.ts';
 
-const common = { sandbox_id: sandboxId, pool: z.string(), created_at: timestamp, updated_at: timestamp };
+const common = {
+  sandbox_id: sandboxId,
+  pool: z.string(),
+  /** The key whose tickets it was told to believe. */
+  ticket_key_id: z.string().default(''),
+  created_at: timestamp,
+  updated_at: timestamp,
+};
 const task = { task_arn: z.string(), address: z.string() };
 
 /** One task of the pool: it serves one run and dies. */

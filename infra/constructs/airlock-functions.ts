@@ -250,13 +250,14 @@ export class AirlockFunctions extends Construct {
       SECURITY_GROUP_ID: sandboxes.placement.securityGroup.securityGroupId,
       TICKET_KEY_ID: ticketKey.key.keyArn,
       PROBE_FUNCTION: this.#nameOf('tasks/probe-sandbox'),
+      KEEPER_FUNCTION: this.#nameOf('events/keeper'),
       SANDBOX_IMAGE_ID: this.#props.imageId,
     });
     tables.sandboxes.allow(keeper.lambda, 'GetItem', 'PutItem', 'UpdateItem');
     tables.executions.allow(keeper.lambda, 'GetItem', 'Query');
     ticketKey.mayBeReadBy(keeper);
     keeper.mayCompleteTasksOf(stateMachineArn);
-    keeper.mayInvoke('tasks/probe-sandbox');
+    keeper.mayInvoke('tasks/probe-sandbox', 'events/keeper');
     sandboxes.mayBeKeptBy(keeper);
 
     const reconciler = this.#add('events/reconciler', Duration.minutes(1), undefined, {

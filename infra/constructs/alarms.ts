@@ -9,6 +9,7 @@ import type { FunctionName } from '../../functions/contracts/environment.ts';
 import type { AirlockFunctions } from './airlock-functions.ts';
 import type { ExecutionMachine } from './execution-machine.ts';
 import type { AirlockHttpApi } from './http-api.ts';
+import type { SandboxTasks } from './sandbox-tasks.ts';
 import type { Triggers } from './triggers.ts';
 
 interface Props {
@@ -16,6 +17,7 @@ interface Props {
   readonly machine: ExecutionMachine;
   readonly http: AirlockHttpApi;
   readonly triggers: Triggers;
+  readonly sandboxes: SandboxTasks;
   readonly encryptionKey: IKey;
 }
 
@@ -68,7 +70,30 @@ export class Alarms extends Construct {
       'The API answers with server errors.',
       5,
     );
-    this.#silent('keeper-silent', props.functions.get('events/keeper').lambda.metricInvocations({ period: Duration.minutes(5) }));
+    // Without a dimension: every function of the account, because they share its concurrency.
+    this.#any(
+      'functions-throttled',
+      new Metric({ namespace: 'AWS/Lambda', metricName: 'Throttles', statistic: Stats.SUM, period: Duration.minutes(5) }),
+      'Functions were not started because the account’s concurrency is used up.',
+    );
+    this.#missing(
+      'keeper-silent',
+      props.functions.get('events/keeper').lambda.metricInvocations({ period: Duration.minutes(5) }),
+      'Nobody keeps the sandbox pool: its clock has stopped.',
+    );
+    // An emptied pool fills again within minutes; one that stays empty does not.
+    this.#missing(
+      'pool-empty',
+      new Metric({
+        namespace: 'ECS/ContainerInsights',
+        metricName: 'TaskCount',
+        dimensionsMap: { ClusterName: props.sandboxes.cluster.clusterName },
+        statistic: Stats.MAXIMUM,
+        period: Duration.minutes(5),
+      }),
+      'No sandbox runs, so no code can.',
+      3,
+    );
   }
 
   #any(name: string, metric: IMetric, alarmDescription: string, threshold = 1): void {
@@ -77,18 +102,19 @@ export class Alarms extends Construct {
       metric,
       alarmDescription,
       threshold,
+      evaluationPeriods: 1,
       comparisonOperator,
       treatMissingData: TreatMissingData.NOT_BREACHING,
     });
   }
 
-  #silent(name: string, metric: IMetric): void {
-    const alarmDescription = 'Nobody keeps the sandbox pool: its clock has stopped.';
+  #missing(name: string, metric: IMetric, alarmDescription: string, evaluationPeriods = 1): void {
     const comparisonOperator = ComparisonOperator.LESS_THAN_THRESHOLD;
     this.#alarm(name, {
       metric,
       alarmDescription,
       threshold: 1,
+      evaluationPeriods,
       comparisonOperator,
       treatMissingData: TreatMissingData.BREACHING,
     });
@@ -100,11 +126,12 @@ export class Alarms extends Construct {
       metric: IMetric;
       alarmDescription: string;
       threshold: number;
+      evaluationPeriods: number;
       comparisonOperator: ComparisonOperator;
       treatMissingData: TreatMissingData;
     },
   ): void {
-    const alarm = new Alarm(this, name, { alarmName: `airlock-${name}`, evaluationPeriods: 1, ...props });
+    const alarm = new Alarm(this, name, { alarmName: `airlock-${name}`, ...props });
     alarm.addAlarmAction(new SnsAction(this.topic));
   }
 }

@@ -1,6 +1,8 @@
-import { ArnFormat, Stack } from 'aws-cdk-lib';
+import { ArnFormat, RemovalPolicy, Stack, Validations } from 'aws-cdk-lib';
+import { CfnAccount } from 'aws-cdk-lib/aws-apigateway';
 import { type CfnStage, WebSocketApi, WebSocketStage } from 'aws-cdk-lib/aws-apigatewayv2';
 import { WebSocketLambdaIntegration } from 'aws-cdk-lib/aws-apigatewayv2-integrations';
+import { ManagedPolicy, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { LogGroup } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
@@ -54,6 +56,7 @@ export class LiveApi extends Construct {
       ...(encryptionKey ? { encryptionKey } : {}),
     });
     const template = stage.node.defaultChild as CfnStage;
+    template.addResourceDependency(this.#letGatewayLog());
     template.defaultRouteSettings = { throttlingRateLimit: 500, throttlingBurstLimit: 1000 };
     template.accessLogSettings = {
       destinationArn: logs.logGroupArn,
@@ -64,5 +67,23 @@ export class LiveApi extends Construct {
         status: '$context.status',
       }),
     };
+  }
+
+  /**
+   * WebSocket APIs log through one role for the whole account and region, and an account without one refuses a stage that logs. It
+   * stays when the stack goes: other APIs of the account may log through it by then.
+   */
+  #letGatewayLog(): CfnAccount {
+    const role = new Role(this, 'LogWriter', {
+      assumedBy: new ServicePrincipal('apigateway.amazonaws.com'),
+      managedPolicies: [ManagedPolicy.fromAwsManagedPolicyName('service-role/AmazonAPIGatewayPushToCloudWatchLogs')],
+    });
+    Validations.of(role).acknowledge({
+      id: 'AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs]',
+      reason: 'API Gateway tries out what this policy allows before it takes the role, for all APIs of the account',
+    });
+    const account = new CfnAccount(this, 'Account', { cloudWatchRoleArn: role.roleArn });
+    for (const kept of [role, account]) kept.applyRemovalPolicy(RemovalPolicy.RETAIN);
+    return account;
   }
 }

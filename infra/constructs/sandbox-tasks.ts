@@ -12,8 +12,10 @@ import {
   OperatingSystemFamily,
   UlimitName,
 } from 'aws-cdk-lib/aws-ecs';
+import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Construct } from 'constructs';
 import { SUPERVISOR_PORT } from '../../functions/contracts/sandbox-protocol.ts';
+import type { Stage } from '../config.ts';
 import type { AirlockFunction } from './functions.ts';
 
 /** Where sandboxes stand: subnets without a way out, and a group that lets only the dispatcher in. */
@@ -24,6 +26,7 @@ export interface SandboxPlacement {
 }
 
 interface Props {
+  readonly stage: Stage;
   readonly image: ContainerImage;
   readonly placement: SandboxPlacement;
   /** The image's processor, as ECS calls it. */
@@ -68,19 +71,28 @@ const DROPPED = [
 
 const WRITABLE = ['/workspace', '/tmp', '/run'];
 
+/** The role ECS pulls the image with, by a name that the registry's endpoints can hold to before it exists. */
+export const imagePullerName = (stage: Stage): string => `airlock-${stage.name}-image-puller`;
+
 /** One task is one sandbox: no role, no address of its own outside, nothing writable but scratch, and it serves one run. */
 export class SandboxTasks extends Construct {
   readonly cluster: Cluster;
   readonly definition: FargateTaskDefinition;
   readonly placement: SandboxPlacement;
+  readonly #imagePuller: Role;
 
   constructor(scope: Construct, id: string, props: Props) {
     super(scope, id);
     this.placement = props.placement;
     this.cluster = new Cluster(this, 'Cluster', { vpc: props.placement.vpc, containerInsightsV2: ContainerInsights.ENABLED });
     const size = fargateSizeFor(props.largestJob);
+    this.#imagePuller = new Role(this, 'ImagePuller', {
+      roleName: imagePullerName(props.stage),
+      assumedBy: new ServicePrincipal('ecs-tasks.amazonaws.com'),
+    });
     this.definition = new FargateTaskDefinition(this, 'Task', {
       family: 'airlock-sandbox',
+      executionRole: this.#imagePuller,
       cpu: size.cpu,
       memoryLimitMiB: size.memoryMiB,
       runtimePlatform: {
@@ -108,7 +120,7 @@ export class SandboxTasks extends Construct {
     const definition = this.definition.node.defaultChild as CfnTaskDefinition;
     definition.taskRoleArn = undefined;
     this.definition.node.tryRemoveChild('TaskRole');
-    Validations.of(this.definition.obtainExecutionRole()).acknowledge({
+    Validations.of(this.#imagePuller).acknowledge({
       id: 'AwsSolutions-IAM5[Resource::*]',
       reason: 'ecr:GetAuthorizationToken knows no resource',
     });
@@ -116,12 +128,15 @@ export class SandboxTasks extends Construct {
 
   /** The keeper starts and stops sandboxes, and nobody else does. */
   mayBeKeptBy(keeper: AirlockFunction<'events/keeper'>): void {
-    this.definition.obtainExecutionRole().grantPassRole(keeper.lambda.grantPrincipal);
-    // The emulator checks every ECS action against the cluster, and knows no condition on it.
+    // The emulator checks every ECS action against the cluster, and knows none of these conditions.
     if (keeper.stage.isEmulated) {
+      keeper.allow(['iam:PassRole'], [this.#imagePuller.roleArn]);
       keeper.allow(['ecs:RunTask', 'ecs:DescribeTasks', 'ecs:StopTask', 'ecs:ListTasks'], [this.cluster.clusterArn]);
       return;
     }
+    keeper.allow(['iam:PassRole'], [this.#imagePuller.roleArn], {
+      StringEquals: { 'iam:PassedToService': 'ecs-tasks.amazonaws.com' },
+    });
     const inCluster = { ArnEquals: { 'ecs:cluster': this.cluster.clusterArn } };
     keeper.allow(['ecs:RunTask'], [this.definition.taskDefinitionArn], inCluster);
     keeper.allow(['ecs:DescribeTasks', 'ecs:StopTask'], [this.cluster.arnForTasks('*')], inCluster);

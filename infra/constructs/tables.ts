@@ -5,7 +5,10 @@ import { Construct } from 'constructs';
 import { TABLES, type TableName } from '../../functions/contracts/tables.ts';
 import type { Stage } from '../config.ts';
 
-export type TableAction = 'GetItem' | 'PutItem' | 'UpdateItem' | 'DeleteItem' | 'Query';
+export const TABLE_ACTIONS = ['GetItem', 'PutItem', 'UpdateItem', 'DeleteItem', 'Query'] as const;
+export type TableAction = (typeof TABLE_ACTIONS)[number];
+
+const isWrite = (action: TableAction): boolean => action !== 'GetItem' && action !== 'Query';
 
 const keyType = (type: 'string' | 'number' = 'string') => (type === 'number' ? AttributeType.NUMBER : AttributeType.STRING);
 
@@ -76,6 +79,8 @@ export class SubjectTable extends Construct {
     );
     const { encryptionKey } = this.table;
     if (!encryptionKey) return;
-    encryptionKey.grant(grantee, 'kms:Decrypt', 'kms:GenerateDataKey', 'kms:DescribeKey');
+    encryptionKey.grant(grantee, 'kms:Decrypt', 'kms:DescribeKey');
+    if (!actions.some(isWrite)) return;
+    encryptionKey.grant(grantee, 'kms:Encrypt', 'kms:GenerateDataKey', 'kms:ReEncryptFrom', 'kms:ReEncryptTo');
   }
 }

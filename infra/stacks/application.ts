@@ -50,6 +50,7 @@ export class ApplicationStack extends Stack {
     const signIn = new SignIn(this, 'SignIn', { stage });
     const sandboxes = new SandboxTasks(this, 'Sandboxes', {
       ...image,
+      stage,
       placement: network.sandboxes,
       largestJob: props.largestJob,
     });
@@ -92,13 +93,14 @@ export class ApplicationStack extends Stack {
 
     if (encryptionKey) {
       const { functions, machine, http, triggers } = this;
-      new Alarms(this, 'Alarms', { functions, machine, http, triggers, encryptionKey });
+      new Alarms(this, 'Alarms', { functions, machine, http, triggers, sandboxes, encryptionKey });
     }
-    this.#describe({ signIn, sandboxes, data });
+    this.#describe({ signIn, sandboxes, data, ticketKey });
   }
 
   /** What operators, scripts and the local cloud look up. */
-  #describe({ signIn, sandboxes, data }: { signIn: SignIn; sandboxes: SandboxTasks; data: DataStack }): void {
+  #describe(parts: { signIn: SignIn; sandboxes: SandboxTasks; data: DataStack; ticketKey: TicketKey }): void {
+    const { signIn, sandboxes, data, ticketKey } = parts;
     const outputs: Record<string, string> = {
       HttpApiId: this.http.api.apiId,
       WebSocketApiId: this.live.api.apiId,
@@ -112,6 +114,7 @@ export class ApplicationStack extends Stack {
       AuditTableName: data.tables.audit.tableName,
       EphemeraTableName: data.tables.ephemera.tableName,
       DataBucketName: data.bucket.bucketName,
+      TicketKeyId: ticketKey.key.keyId,
       ClusterArn: sandboxes.cluster.clusterArn,
       ExecutionStateMachineArn: this.machine.arn,
       KeeperFunctionName: this.functions.get('events/keeper').name,

@@ -1,4 +1,4 @@
-import { CfnOutput, Stack, type StackProps } from 'aws-cdk-lib';
+import { CfnOutput, DefaultStackSynthesizer, Stack, type StackProps } from 'aws-cdk-lib';
 import {
   CfnRoute,
   CfnVPCPeeringConnection,
@@ -23,7 +23,8 @@ import type { Construct } from 'constructs';
 import { SUPERVISOR_PORT } from '../../functions/contracts/sandbox-protocol.ts';
 import type { Stage } from '../config.ts';
 import type { Placement } from '../constructs/functions.ts';
-import type { SandboxPlacement } from '../constructs/sandbox-tasks.ts';
+import { imagePullerName, type SandboxPlacement } from '../constructs/sandbox-tasks.ts';
+import { TABLE_ACTIONS } from '../constructs/tables.ts';
 import type { Network } from './network.ts';
 
 /** AWS's managed prefix lists of the gateway endpoints, which have no name a template could use. `aws ec2 describe-managed-prefix-lists`. */
@@ -104,23 +105,22 @@ export class AwsNetworkStack extends Stack implements Network {
     return new SecurityGroup(this, id, { vpc, description, allowAllOutbound: false });
   }
 
-  /** Functions inside reach DynamoDB, S3, Step Functions and Lambda, of this account only. */
+  /** Functions inside reach DynamoDB, S3, Step Functions and Lambda: what they do there, as this account, and to what is this account's. */
   #applicationEndpoints(clients: SecurityGroup[]): void {
     const vpc = this.applicationVpc;
-    const ownAccount = { StringEquals: { 'aws:PrincipalAccount': this.account } };
+    const ownAccount = { StringEquals: { 'aws:PrincipalAccount': this.account, 'aws:ResourceAccount': this.account } };
+    const ownOnly = (actions: readonly string[]) =>
+      new PolicyStatement({ principals: [new AnyPrincipal()], actions: [...actions], resources: ['*'], conditions: ownAccount });
     for (const [name, service, actions] of [
-      ['DynamoDb', GatewayVpcEndpointAwsService.DYNAMODB, 'dynamodb:*'],
-      ['S3', GatewayVpcEndpointAwsService.S3, 's3:*'],
+      ['DynamoDb', GatewayVpcEndpointAwsService.DYNAMODB, TABLE_ACTIONS.map((action) => `dynamodb:${action}`)],
+      ['S3', GatewayVpcEndpointAwsService.S3, ['s3:GetObject', 's3:PutObject', 's3:ListBucket']],
     ] as const) {
-      const endpoint = vpc.addGatewayEndpoint(name, { service });
-      endpoint.addToPolicy(
-        new PolicyStatement({ principals: [new AnyPrincipal()], actions: [actions], resources: ['*'], conditions: ownAccount }),
-      );
+      vpc.addGatewayEndpoint(name, { service }).addToPolicy(ownOnly(actions));
     }
     const endpointGroup = this.#group('ApplicationEndpoints', vpc, 'Endpoints of the application network');
     for (const [name, service, actions] of [
-      ['StepFunctions', InterfaceVpcEndpointAwsService.STEP_FUNCTIONS, 'states:*'],
-      ['Lambda', InterfaceVpcEndpointAwsService.LAMBDA, 'lambda:InvokeFunction'],
+      ['StepFunctions', InterfaceVpcEndpointAwsService.STEP_FUNCTIONS, ['states:StartExecution']],
+      ['Lambda', InterfaceVpcEndpointAwsService.LAMBDA, ['lambda:InvokeFunction']],
     ] as const) {
       const endpoint = vpc.addInterfaceEndpoint(name, {
         service,
@@ -128,9 +128,7 @@ export class AwsNetworkStack extends Stack implements Network {
         open: false,
         privateDnsEnabled: true,
       });
-      endpoint.addToPolicy(
-        new PolicyStatement({ principals: [new AnyPrincipal()], actions: [actions], resources: ['*'], conditions: ownAccount }),
-      );
+      endpoint.addToPolicy(ownOnly(actions));
     }
     const lists = PREFIX_LISTS[REGION];
     for (const client of clients) {
@@ -141,17 +139,13 @@ export class AwsNetworkStack extends Stack implements Network {
     }
   }
 
-  /** Pulling the image is all the sandbox network is for; its endpoints serve this account's registry and the layers' bucket alone. */
+  /** Pulling the image is all the sandbox network is for; its endpoints serve one role, one repository, and the layers' bucket. */
   #registryEndpoints(sandboxGroup: SecurityGroup): void {
     const vpc = this.sandboxVpc;
     const endpointGroup = this.#group('SandboxEndpoints', vpc, 'Endpoints of the sandbox network');
-    const pull = [
-      'ecr:GetAuthorizationToken',
-      'ecr:BatchGetImage',
-      'ecr:GetDownloadUrlForLayer',
-      'ecr:BatchCheckLayerAvailability',
-    ];
-    const ownAccount = { StringEquals: { 'aws:PrincipalAccount': this.account } };
+    const asImagePuller = { ArnEquals: { 'aws:PrincipalArn': this.#imagePullerArn() } };
+    const pull = (actions: string[], resource: string) =>
+      new PolicyStatement({ principals: [new AnyPrincipal()], actions, resources: [resource], conditions: asImagePuller });
     for (const [name, service] of [
       ['EcrApi', InterfaceVpcEndpointAwsService.ECR],
       ['EcrDocker', InterfaceVpcEndpointAwsService.ECR_DOCKER],
@@ -162,8 +156,9 @@ export class AwsNetworkStack extends Stack implements Network {
         open: false,
         privateDnsEnabled: true,
       });
+      endpoint.addToPolicy(pull(['ecr:GetAuthorizationToken'], '*'));
       endpoint.addToPolicy(
-        new PolicyStatement({ principals: [new AnyPrincipal()], actions: pull, resources: ['*'], conditions: ownAccount }),
+        pull(['ecr:BatchCheckLayerAvailability', 'ecr:BatchGetImage', 'ecr:GetDownloadUrlForLayer'], this.#imageRepositoryArn()),
       );
     }
     const layers = vpc.addGatewayEndpoint('Layers', { service: GatewayVpcEndpointAwsService.S3 });
@@ -177,6 +172,17 @@ export class AwsNetworkStack extends Stack implements Network {
     sandboxGroup.addEgressRule(endpointGroup, HTTPS, 'registry');
     endpointGroup.addIngressRule(sandboxGroup, HTTPS, 'sandboxes');
     sandboxGroup.addEgressRule(Peer.prefixList(PREFIX_LISTS[REGION].s3), HTTPS, 'image layers');
+  }
+
+  #imagePullerArn(): string {
+    return this.formatArn({ service: 'iam', region: '', resource: 'role', resourceName: imagePullerName(this.#stage) });
+  }
+
+  /** Where `cdk bootstrap` lets images of assets be pushed. */
+  #imageRepositoryArn(): string {
+    const qualifier = this.synthesizer.bootstrapQualifier ?? DefaultStackSynthesizer.DEFAULT_QUALIFIER;
+    const resourceName = `cdk-${qualifier}-container-assets-${this.account}-${this.region}`;
+    return this.formatArn({ service: 'ecr', resource: 'repository', resourceName });
   }
 
   #peering(): CfnVPCPeeringConnection {
@@ -209,7 +215,7 @@ export class AwsNetworkStack extends Stack implements Network {
     const registry = new CfnFirewallDomainList(this, 'RegistryNames', {
       domains: [
         `api.ecr.${REGION}.amazonaws.com`,
-        `*.dkr.ecr.${REGION}.amazonaws.com`,
+        `${this.account}.dkr.ecr.${REGION}.amazonaws.com`,
         `prod-${REGION}-starport-layer-bucket.s3.${REGION}.amazonaws.com`,
         `prod-${REGION}-starport-layer-bucket.s3.amazonaws.com`,
       ],

@@ -3,7 +3,19 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { MACHINE_TASKS } from '../../infra/constructs/execution-machine.ts';
 import { fargateSizeFor } from '../../infra/constructs/sandbox-tasks.ts';
-import { actionsOf, entryOfRole, permissions, type Resource, resources, resourcesOf, templates, whoMay } from './production.ts';
+import {
+  actionsOf,
+  entryOfRole,
+  functions,
+  permissions,
+  type Resource,
+  resources,
+  resourcesOf,
+  type Statement,
+  templates,
+  textOf,
+  whoMay,
+} from './production.ts';
 
 const asl = JSON.parse(readFileSync(join(import.meta.dirname, '../../statemachines/execution.asl.json'), 'utf8'));
 const aboutTable = (name: string) => (resource: unknown) => JSON.stringify(resource).includes(`${name}Table`);
@@ -76,10 +88,79 @@ describe('the networks have no way out', () => {
     for (const endpoint of endpoints) expect(endpoint.PolicyDocument).toBeDefined();
   });
 
+  /** The policy of the endpoint with this logical id. */
+  const policyOf = (endpointId: string): Statement[] =>
+    resources('AWS::EC2::VPCEndpoint').find(([id]) => id.startsWith(`network/${endpointId}`))?.[1].Properties.PolicyDocument
+      .Statement ?? [];
+
+  it.each(['SandboxesVpcEcrApi', 'SandboxesVpcEcrDocker'])(
+    'the endpoint %s serves the role that pulls the image, from its repository, and nobody else',
+    (endpoint) => {
+      const [token, pull, ...more] = policyOf(endpoint);
+      expect(more).toEqual([]);
+      const role = resources('AWS::IAM::Role').find(([id]) => id.includes('ImagePuller'))?.[1].Properties.RoleName;
+      for (const statement of [token, pull]) {
+        const { ArnEquals: principal } = (statement?.Condition ?? {}) as Record<string, Record<string, unknown>>;
+        expect(textOf(principal?.['aws:PrincipalArn'])).toBe(`arn:<AWS::Partition>:iam::<AWS::AccountId>:role/${role}`);
+      }
+      expect(token?.Action).toBe('ecr:GetAuthorizationToken');
+      const granted = [...permissions()]
+        .find(([id]) => id.includes('ImagePuller'))?.[1]
+        .find((statement) => actionsOf(statement).includes('ecr:BatchGetImage'));
+      expect([pull?.Action].flat().sort()).toEqual(granted && actionsOf(granted).sort());
+      expect(textOf(pull?.Resource)).toBe(textOf(granted?.Resource));
+    },
+  );
+
+  it('sandboxes read image layers from the registry’s bucket alone', () => {
+    expect(policyOf('SandboxesVpcLayers').map(({ Action, Resource }) => [Action, textOf(Resource)])).toEqual([
+      ['s3:GetObject', 'arn:<AWS::Partition>:s3:::prod-us-east-1-starport-layer-bucket/*'],
+    ]);
+  });
+
+  it('functions inside can do through the endpoints what their roles allow, and nothing beyond this account', () => {
+    const inside = new Set([...functions()].flatMap(([entry, fn]) => (fn.Properties.VpcConfig ? [entry] : [])));
+    const wanted = new Set(
+      [...permissions()]
+        .filter(([role]) => inside.has(entryOfRole(role) ?? ''))
+        .flatMap(([, statements]) => statements.flatMap(actionsOf))
+        .filter((action) => /^(dynamodb|s3|states|lambda):/.test(action)),
+    );
+    const statements = ['DynamoDb', 'S3', 'StepFunctions', 'Lambda'].flatMap((name) => policyOf(`ApplicationVpc${name}`));
+    for (const statement of statements) {
+      expect(statement.Condition).toEqual({
+        StringEquals: { 'aws:PrincipalAccount': { Ref: 'AWS::AccountId' }, 'aws:ResourceAccount': { Ref: 'AWS::AccountId' } },
+      });
+    }
+    const passed = new Set(statements.flatMap(actionsOf));
+    expect([...wanted].filter((action) => !passed.has(action))).toEqual([]);
+  });
+
+  it('functions stand inside only to reach Valkey or a sandbox', () => {
+    const standing = (group: string) =>
+      [...functions()]
+        .filter(([, fn]) => JSON.stringify(fn.Properties.VpcConfig?.SecurityGroupIds ?? '').includes(group))
+        .map(([entry]) => entry)
+        .sort();
+    expect(standing('FunctionGroup')).toEqual(['api/executions', 'api/health', 'live/catch-up', 'tasks/record']);
+    expect(standing('DispatcherGroup')).toEqual(['tasks/cancel-run', 'tasks/probe-sandbox', 'tasks/run-in-sandbox']);
+    expect([...functions().values()].filter((fn) => fn.Properties.VpcConfig)).toHaveLength(7);
+  });
+
   it('sandboxes resolve the registry’s names and no other', () => {
     templates.network.hasResourceProperties('AWS::Route53Resolver::FirewallRuleGroup', {
       FirewallRules: [{ Action: 'ALLOW' }, { Action: 'BLOCK', BlockResponse: 'NXDOMAIN', Priority: 2 }],
     });
+    const names = resources('AWS::Route53Resolver::FirewallDomainList').map(([, list]) => list.Properties.Domains.map(textOf));
+    expect(names.sort()).toEqual([
+      ['*'],
+      [
+        'api.ecr.us-east-1.amazonaws.com',
+        '<AWS::AccountId>.dkr.ecr.us-east-1.amazonaws.com',
+        'prod-us-east-1-starport-layer-bucket.s3.us-east-1.amazonaws.com',
+        'prod-us-east-1-starport-layer-bucket.s3.amazonaws.com',
+      ],
+    ]);
   });
 });
 
@@ -136,6 +217,13 @@ describe('who may do what', () => {
   it('one function starts and stops sandboxes', () => {
     for (const action of ['ecs:RunTask', 'ecs:StopTask', 'iam:PassRole'])
       expect(whoMay(action), action).toEqual(['events/keeper']);
+  });
+
+  it('the keeper hands ECS one role, and can hand it to nobody else', () => {
+    const passes = [...permissions().values()].flat().filter((statement) => actionsOf(statement).includes('iam:PassRole'));
+    expect(passes).toHaveLength(1);
+    expect(textOf(passes[0]?.Resource)).toMatch(/^<SandboxesImagePuller\w+\.Arn>$/);
+    expect(passes[0]?.Condition).toEqual({ StringEquals: { 'iam:PassedToService': 'ecs-tasks.amazonaws.com' } });
   });
 
   it.each([
@@ -244,9 +332,132 @@ describe('the state machine’s role', () => {
 });
 
 describe('roles of other services', () => {
-  it('with rights of their own: the state machine’s alone; rules and streams call functions by permission', () => {
-    const others = [...permissions().keys()].filter((role) => entryOfRole(role) === null);
-    expect(others.map((role) => role.replace(/[0-9A-F]{8}$/, ''))).toEqual(['ExecutionRole']);
+  const own = (role: string) => entryOfRole(role) === null;
+
+  it('are these; rules and streams call functions by permission', () => {
+    const roles = resources('AWS::IAM::Role').map(([id]) => id.split('/')[1] ?? id);
+    expect(
+      roles
+        .filter(own)
+        .map((role) => role.replace(/[0-9A-F]{8}$/, ''))
+        .sort(),
+    ).toEqual(['ApplicationVpcFlowIAMRole', 'ExecutionRole', 'LiveLogWriter', 'SandboxesImagePuller', 'SandboxesVpcFlowIAMRole']);
+  });
+
+  it('the one that pulls images does that, and a network’s log writer writes its log', () => {
+    const actions = (name: string) =>
+      [...permissions()]
+        .filter(([role]) => role.startsWith(name))
+        .flatMap(([, statements]) => statements.flatMap(actionsOf))
+        .sort();
+    expect(actions('SandboxesImagePuller')).toEqual([
+      'ecr:BatchCheckLayerAvailability',
+      'ecr:BatchGetImage',
+      'ecr:GetAuthorizationToken',
+      'ecr:GetDownloadUrlForLayer',
+    ]);
+    for (const network of ['ApplicationVpcFlow', 'SandboxesVpcFlow'])
+      expect(actions(network)).toEqual(['logs:CreateLogStream', 'logs:DescribeLogStreams', 'logs:PutLogEvents']);
+  });
+
+  it('AWS’s own policies: one, for the log of API Gateway', () => {
+    const managed = resources('AWS::IAM::Role').flatMap(([, role]) => (role.Properties.ManagedPolicyArns ?? []).map(textOf));
+    expect(managed).toEqual(['arn:<AWS::Partition>:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs']);
+  });
+
+  it('every rule and every stream may call its function, and nothing else may but the APIs', () => {
+    const targets = resources('AWS::Events::Rule').map(
+      ([id, rule]) => `${id.split('/')[1]} ${textOf(rule.Properties.Targets[0].Arn)}`,
+    );
+    const permitted = resources('AWS::Lambda::Permission')
+      .filter(([, permission]) => permission.Properties.Principal !== 'apigateway.amazonaws.com')
+      .map(([, { Properties }]) => {
+        expect(Properties.Principal).toBe('events.amazonaws.com');
+        return `${textOf(Properties.SourceArn).replace(/^<(\w+)\.Arn>$/, '$1')} ${textOf(Properties.FunctionName)}`;
+      });
+    expect(permitted.sort()).toEqual(targets.sort());
+    expect(targets).toHaveLength(4);
+  });
+});
+
+describe('what cannot be handled is kept', () => {
+  it('by every stream and every rule, in a queue whose key lets them', () => {
+    const mappings = resources('AWS::Lambda::EventSourceMapping');
+    expect(mappings).toHaveLength(3);
+    for (const [id, mapping] of mappings) {
+      expect(mapping.Properties, id).toMatchObject({
+        FunctionResponseTypes: ['ReportBatchItemFailures'],
+        BisectBatchOnFunctionError: true,
+      });
+      expect(textOf(mapping.Properties.DestinationConfig.OnFailure.Destination), id).toMatch(/^<TriggersDeadLetters\w+\.Arn>$/);
+    }
+    for (const [id, rule] of resources('AWS::Events::Rule'))
+      expect(textOf(rule.Properties.Targets[0].DeadLetterConfig.Arn), id).toMatch(/^<TriggersDeadLetters\w+\.Arn>$/);
+    expect(servicesOfDataKey()).toContain('events.amazonaws.com');
+  });
+
+  it('and somebody is told: every alarm reaches the topic, whose key lets it', () => {
+    const alarms = resources('AWS::CloudWatch::Alarm');
+    expect(alarms.map(([, alarm]) => String(alarm.Properties.AlarmName).replace('airlock-', '')).sort()).toEqual([
+      'api-5xx',
+      'dead-letters',
+      'events-approval-changed-errors',
+      'events-execution-changed-errors',
+      'events-jwks-refresher-errors',
+      'events-keeper-errors',
+      'events-reconciler-errors',
+      'functions-throttled',
+      'keeper-silent',
+      'machine-failed',
+      'machine-timed-out',
+      'pool-empty',
+      'tasks-issue-ticket-errors',
+      'tasks-record-errors',
+    ]);
+    for (const [id, alarm] of alarms) expect(alarm.Properties.AlarmActions.map(textOf)[0], id).toMatch(/^<AlarmsTopic\w+>$/);
+    expect(servicesOfDataKey()).toContain('cloudwatch.amazonaws.com');
+  });
+
+  /** AWS services that the key of everything at rest names. */
+  function servicesOfDataKey(): string[] {
+    const [key] = Object.values(templates.data.findResources('AWS::KMS::Key')) as Resource[];
+    return key?.Properties.KeyPolicy.Statement.flatMap((one: { Principal: { Service?: string } }) => one.Principal.Service ?? []);
+  }
+});
+
+describe('the front door', () => {
+  it('adds a secret that is in no template, and says itself who calls', () => {
+    const [distribution] = Object.values(templates.frontDoor.findResources('AWS::CloudFront::Distribution')) as Resource[];
+    const { Origins, WebACLId } = distribution?.Properties.DistributionConfig ?? {};
+    expect(Origins).toHaveLength(2);
+    for (const origin of Origins) {
+      const [header, ...more] = origin.OriginCustomHeaders;
+      expect(more).toEqual([]);
+      expect(header.HeaderName).toBe('x-airlock-front-door');
+      expect(textOf(header.HeaderValue)).toMatch(/^\{\{resolve:secretsmanager:.+:SecretString:::\}\}$/);
+      expect(origin.CustomOriginConfig.OriginProtocolPolicy).toBe('https-only');
+    }
+    expect(WebACLId).toBeDefined();
+    for (const [id, fn] of resources('AWS::CloudFront::Function'))
+      expect(fn.Properties.FunctionCode, id).toContain("headers['x-airlock-client-address'] = { value: event.viewer.ip }");
+  });
+
+  it('every function that answers callers knows the same secret', () => {
+    for (const [entry, fn] of functions()) {
+      const secret = fn.Properties.Environment?.Variables.FRONT_DOOR_SECRET;
+      if (entry.startsWith('api/') || entry === 'live/socket')
+        expect(textOf(secret), entry).toMatch(/^\{\{resolve:secretsmanager:.+\}\}$/);
+      else expect(secret, entry).toBeUndefined();
+    }
+  });
+
+  it('the WebSocket’s log is set up once the account lets API Gateway write one', () => {
+    const stage = Object.values(templates.application.findResources('AWS::ApiGatewayV2::Stage')).find(
+      (one) => one.Properties.StageName === 'live',
+    );
+    const [account] = Object.keys(templates.application.findResources('AWS::ApiGateway::Account'));
+    expect(account).toBeDefined();
+    expect(stage?.DependsOn).toContain(account);
   });
 });
 
@@ -277,11 +488,24 @@ describe('what lasts', () => {
         BlockPublicAcls: true,
         RestrictPublicBuckets: true,
       });
+      const [stack, name] = id.split('/');
+      const policy = resources('AWS::S3::BucketPolicy').find(
+        ([policyId, one]) => policyId.startsWith(`${stack}/`) && one.Properties.Bucket.Ref === name,
+      );
+      expect(policy?.[1].Properties.PolicyDocument.Statement, id).toContainEqual(
+        expect.objectContaining({ Effect: 'Deny', Action: 's3:*', Condition: { Bool: { 'aws:SecureTransport': 'false' } } }),
+      );
     }
   });
 });
 
 describe('the definition', () => {
+  it('has each of its placeholders filled, and no other', () => {
+    const [machine] = Object.values(templates.application.findResources('AWS::StepFunctions::StateMachine')) as Resource[];
+    const placeholders = new Set([...JSON.stringify(asl).matchAll(/\$\{(\w+)\}/g)].map(([, name]) => name));
+    expect(Object.keys(machine?.Properties.DefinitionSubstitutions).sort()).toEqual([...placeholders].sort());
+  });
+
   it('gives every task a timeout, a retry and the one failure path', () => {
     for (const [name, state] of Object.entries(asl.States as Record<string, Record<string, unknown>>)) {
       if (state.Type !== 'Task') continue;

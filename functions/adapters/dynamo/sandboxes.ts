@@ -157,13 +157,14 @@ export function dynamoSandboxes(table: string): SandboxStore {
           }),
         );
         const row = sandboxSchema.parse(Attributes);
-        await leavePool(sandboxId, row.pool);
         return row.status === 'claimed' ? row : null;
       } catch (error) {
         if (error instanceof ConditionalCheckFailedException) return null;
         throw error;
       }
     },
+
+    leavePool,
 
     async markStopped(sandboxId, reason, now) {
       const row = await this.get(sandboxId);

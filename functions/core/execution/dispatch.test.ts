@@ -72,7 +72,7 @@ async function prepared(supervisor: Supervisor, more: Partial<DispatchParts> = {
   await objects.put(row.manifest_key, bytes, 'application/json');
   const { record } = appendToChain(executionId, EMPTY_CHAIN, { action: 'submitted', actor: 'user-1', at, details: {} });
   await executions.create(row, record, null);
-  const created = { pool: 'default', created_at: at, updated_at: at };
+  const created = { pool: 'default', ticket_key_id: 'key-1', created_at: at, updated_at: at };
   await sandboxes.addStarting({ sandbox_id: sandboxId, status: 'starting', ...created }, 1);
   await sandboxes.markIdle(sandboxId, { task_arn: 'arn', address: '10.0.0.1', image_id: IMAGE_ID }, NOW);
   await sandboxes.claim(sandboxId, row, NOW);

@@ -65,9 +65,8 @@ export async function dispatch(
   input: { execution_id: string; attempt: number; sandbox_id: string },
 ): Promise<DispatchOutput> {
   const deadline = parts.clock.now().getTime() + parts.budgetMs;
-  const row = await parts.executions.get(input.execution_id);
+  const [row, sandbox] = await Promise.all([parts.executions.get(input.execution_id), parts.sandboxes.get(input.sandbox_id)]);
   if (!row || row.attempt !== input.attempt || row.phase === 'done') return { outcome: 'lost_attempt' };
-  const sandbox = await parts.sandboxes.get(input.sandbox_id);
   if (sandbox?.status !== 'claimed' || sandbox.execution_id !== row.execution_id)
     return failed('sandbox_lost', 'The sandbox is gone.');
   // Stored under the attempt that claimed the sandbox: a later attempt goes on with the ticket the run was accepted with.

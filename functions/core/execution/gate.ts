@@ -2,13 +2,13 @@
  * The gate. Whether a ticket may be signed is answered from the stored manifest, the approval's own row and the rules in force now,
  * never from what the caller says: its input is three ids.
  */
-import type { RiskLevel } from '../../contracts/approval.ts';
+import type { Approval, RiskLevel } from '../../contracts/approval.ts';
 import type { Manifest } from '../../contracts/manifest.ts';
 import type { TicketClaims } from '../../contracts/ticket.ts';
 import { TICKET_MAX_LIFETIME_SECONDS } from '../../contracts/ticket.ts';
 import type { ApprovalStore } from '../approval/ports.ts';
 import type { Clock, Ids } from '../clock.ts';
-import type { IdentityStore } from '../identity/ports.ts';
+import type { IdentityRecord, IdentityStore } from '../identity/ports.ts';
 import { isApprovalRequired } from '../policy/approval-requirement.ts';
 import type { Configuration } from '../policy/configuration.ts';
 import { isBlocked, review } from '../policy/review.ts';
@@ -38,17 +38,23 @@ export async function mayRun(
     return { refused: 'the execution does not hold this sandbox' };
   if (row.cancel_requested) return { refused: 'the execution was cancelled' };
 
-  const stored = await readManifest(parts.objects as ObjectStore, row.manifest_key, row.digest).catch((error: unknown) => {
-    if (error instanceof ManifestUnreadable) return null;
-    throw error;
-  });
+  const [stored, approval, requester] = await Promise.all([
+    readManifest(parts.objects, row.manifest_key, row.digest).catch((error: unknown) => {
+      if (error instanceof ManifestUnreadable) return null;
+      throw error;
+    }),
+    row.approval.approval_id ? parts.approvals.get(row.approval.approval_id) : null,
+    parts.identities.get(row.requester.user_id),
+  ]);
   if (!stored) return { refused: 'the stored manifest is not the one this execution was submitted with' };
   const { manifest } = stored;
-  if (manifest.execution_id !== row.execution_id) return { refused: 'the manifest belongs to another execution' };
+  if (manifest.execution_id !== row.execution_id || manifest.requester_id !== row.requester.user_id) {
+    return { refused: 'the manifest belongs to another execution' };
+  }
 
   const { level } = review(parts.configuration, manifest);
   if (isBlocked(parts.configuration, level)) return { refused: `the rules in force do not run code of the risk ${level}` };
-  const basis = await basisFor(parts, row.approval.approval_id, manifest, row.digest, level);
+  const basis = basisFor(parts.configuration, { manifest, digest: row.digest, level, approval, requester });
   if (!basis) return { refused: 'a human has to approve this first' };
 
   const issuedAt = Math.floor(parts.clock.now().getTime() / 1000);
@@ -66,20 +72,16 @@ export async function mayRun(
   };
 }
 
-async function basisFor(
-  parts: GateParts,
-  approvalId: string | undefined,
-  manifest: Manifest,
-  digest: string,
-  level: RiskLevel,
-): Promise<TicketClaims['basis'] | null> {
-  const approval = approvalId ? await parts.approvals.get(approvalId) : null;
+function basisFor(
+  configuration: Configuration,
+  facts: { manifest: Manifest; digest: string; level: RiskLevel; approval: Approval | null; requester: IdentityRecord | null },
+): TicketClaims['basis'] | null {
+  const { manifest, digest, level, approval, requester } = facts;
   if (approval?.status === 'approved' && approval.digest === digest && approval.execution_id === manifest.execution_id) {
     return { kind: 'approval', approval_id: approval.approval_id };
   }
-  const requester = await parts.identities.get(manifest.requester_id);
   const requirement = isApprovalRequired({
-    configuration: parts.configuration,
+    configuration,
     profile: manifest.profile.name,
     approvalRequested: manifest.approval_requested,
     timeoutSeconds: manifest.timeout_seconds,

@@ -8,7 +8,7 @@ export class ManifestUnreadable extends Error {
 
 /** The stored bytes, believed only when they hash to the digest the caller holds; parsed from exactly these bytes. */
 export async function readManifest(
-  objects: ObjectStore,
+  objects: Pick<ObjectStore, 'get'>,
   key: string,
   digest: string,
 ): Promise<{ bytes: Uint8Array; manifest: Manifest }> {

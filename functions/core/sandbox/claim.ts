@@ -9,20 +9,20 @@ export async function claimSandbox(
   parts: { executions: ExecutionStore; sandboxes: SandboxStore; now: () => Date; random: () => number; currentImageId: string },
   input: { execution_id: string; attempt: number },
 ): Promise<ClaimOutput> {
-  const row = await parts.executions.get(input.execution_id);
+  const [row, { idle }] = await Promise.all([parts.executions.get(input.execution_id), parts.sandboxes.pool(DEFAULT_POOL)]);
   if (!row || row.attempt !== input.attempt || row.phase === 'done') return { outcome: 'lost_attempt' };
   if (row.cancel_requested) return { outcome: 'cancelled' };
   // A repeated call of the same attempt finds its earlier claim.
   if (row.phase === 'starting') return { outcome: 'claimed', sandbox_id: row.sandbox_id };
   if (row.phase !== 'queued') return { outcome: 'lost_attempt' };
 
-  const { idle } = await parts.sandboxes.pool(DEFAULT_POOL);
   for (const candidate of shuffled(idle, parts.random)) {
     const claimed = await parts.sandboxes.claim(candidate, row, parts.now());
     if (!claimed) continue;
-    const { row: after } = await update(parts.executions, row.execution_id, parts.now(), (current) =>
-      claimTransition(current, input.attempt, candidate),
-    );
+    const [{ row: after }] = await Promise.all([
+      update(parts.executions, row.execution_id, parts.now(), (current) => claimTransition(current, input.attempt, candidate)),
+      parts.sandboxes.leavePool(candidate, claimed.pool),
+    ]);
     if (after?.phase === 'starting' && after.sandbox_id === candidate) return { outcome: 'claimed', sandbox_id: candidate };
     await parts.sandboxes.markStopped(candidate, 'claimed for an execution that went another way', parts.now());
     return after?.cancel_requested ? { outcome: 'cancelled' } : { outcome: 'lost_attempt' };

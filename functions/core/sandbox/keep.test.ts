@@ -46,7 +46,7 @@ function keeper() {
     probe: async ({ sandbox_id }) => void probed.push(sandbox_id),
     clock: { now: () => now },
     ids: { uuid: () => newSandboxId().slice(4) },
-    settings: { poolSize: 3, maxIdleSeconds: 600, maxConcurrent: 5, imageId: IMAGE_ID },
+    settings: { poolSize: 3, maxIdleSeconds: 600, maxConcurrent: 5, imageId: IMAGE_ID, ticketKeyId: 'key-1' },
   };
   const pass = (seconds: number) => {
     now = new Date(now.getTime() + seconds * 1000);
@@ -78,7 +78,7 @@ describe('the keeper', () => {
     const { parts, provider, sandboxes } = keeper();
     const at = NOW.toISOString();
     await sandboxes.addStarting(
-      { sandbox_id: newSandboxId(), pool: 'default', status: 'starting', created_at: at, updated_at: at },
+      { sandbox_id: newSandboxId(), pool: 'default', ticket_key_id: 'key-1', status: 'starting', created_at: at, updated_at: at },
       3,
     );
     await keepPool(parts);
@@ -110,6 +110,42 @@ describe('a new image', () => {
     await keepPool(parts);
     expect(await sandboxes.get(String(first))).toMatchObject({ status: 'stopped', reason: 'a newer image is offered' });
     expect((await sandboxes.pool('default')).starting).toHaveLength(3);
+  });
+});
+
+describe('demand', () => {
+  it('starts a sandbox for each execution that waits, and lets them go again when nobody does', async () => {
+    const { parts, provider, sandboxes, executions, pass } = keeper();
+    for (let index = 0; index < 9; index += 1) {
+      const row = queuedExecution();
+      const { record } = appendToChain(row.execution_id, EMPTY_CHAIN, {
+        action: 'submitted',
+        actor: 'user-1',
+        at: row.created_at,
+        details: {},
+      });
+      await executions.create(row, record, null);
+    }
+    await keepPool(parts);
+    expect(provider.tasks.size).toBe(3 + 5);
+    for (const id of (await sandboxes.pool('default')).starting)
+      await sandboxes.markIdle(id, { ...idle(), task_arn: `task/${id}` }, NOW);
+    for (const row of await executions.listOpen('queued', 99)) {
+      await update(executions, row.execution_id, NOW, (current) =>
+        finish(current, 1, outcomeWithoutRun({ code: 'cancelled', message: '' }), 0, NOW),
+      );
+    }
+    pass(121);
+    await keepPool(parts);
+    expect((await sandboxes.pool('default')).idle).toHaveLength(3);
+  });
+
+  it('replaces sandboxes that were told to believe another key', async () => {
+    const { parts, sandboxes } = keeper();
+    await keepPool(parts);
+    await keepPool({ ...parts, settings: { ...parts.settings, ticketKeyId: 'key-2' } });
+    const rows = await Promise.all((await sandboxes.pool('default')).starting.map((id) => sandboxes.get(id)));
+    expect(rows.map((row) => row?.ticket_key_id)).toEqual(['key-2', 'key-2', 'key-2']);
   });
 });
 

@@ -18,17 +18,19 @@ export interface KeeperParts {
   readonly probe: (sandbox: { sandbox_id: string; task_arn: string; address: string }) => Promise<void>;
   readonly clock: Clock;
   readonly ids: Ids;
-  readonly settings: { poolSize: number; maxIdleSeconds: number; maxConcurrent: number; imageId: string };
+  readonly settings: { poolSize: number; maxIdleSeconds: number; maxConcurrent: number; imageId: string; ticketKeyId: string };
 }
 
 /** A task that has not come up by then is given up; Fargate needs tens of seconds. */
 const START_PATIENCE_MS = 5 * 60_000;
+const SURPLUS_PATIENCE_MS = 2 * 60_000;
 /** A probe waits inside the VPC for most of a minute; another before that would only wait beside it. */
 const PROBE_AGAIN_MS = 60_000;
 
 export async function keepPool(parts: KeeperParts): Promise<{ started: number; admitted: number; stillStarting: number }> {
-  const stillStarting = await followTasks(parts);
-  const started = await refill(parts);
+  const wanted = parts.settings.poolSize + (await demand(parts));
+  const stillStarting = await followTasks(parts, wanted);
+  const started = await refill(parts, wanted);
   const admitted = await admitWaiting({ ...parts, maxConcurrent: parts.settings.maxConcurrent });
   return { started, admitted, stillStarting: stillStarting + started };
 }
@@ -85,19 +87,24 @@ async function orphanReason(parts: Pick<KeeperParts, 'executions'>, row: Sandbox
   return null;
 }
 
-async function refill(parts: KeeperParts): Promise<number> {
-  const { poolSize } = parts.settings;
+/** Sandboxes wanted beyond the idle ones kept: one for each execution that waits and may run. */
+async function demand({ executions, settings }: KeeperParts): Promise<number> {
+  return (await executions.listOpen('queued', settings.maxConcurrent)).length;
+}
+
+async function refill(parts: KeeperParts, wanted: number): Promise<number> {
   let started = 0;
-  while (started < poolSize) {
+  while (started < wanted) {
     const at = parts.clock.now().toISOString();
     const sandbox: SandboxIn<'starting'> = {
       sandbox_id: `sbx_${parts.ids.uuid()}`,
       pool: DEFAULT_POOL,
+      ticket_key_id: parts.settings.ticketKeyId,
       status: 'starting',
       created_at: at,
       updated_at: at,
     };
-    if (!(await parts.sandboxes.addStarting(sandbox, poolSize))) break;
+    if (!(await parts.sandboxes.addStarting(sandbox, wanted))) break;
     await startTask(parts, sandbox.sandbox_id);
     started += 1;
   }
@@ -111,28 +118,35 @@ async function startTask(parts: KeeperParts, sandboxId: string): Promise<TaskSta
 }
 
 /** Looks after every pool member that serves nobody: probes those that run, gives up those that died or came up too late. */
-async function followTasks(parts: KeeperParts): Promise<number> {
+async function followTasks(parts: KeeperParts, wanted: number): Promise<number> {
   const pool = await parts.sandboxes.pool(DEFAULT_POOL);
   const members = await Promise.all([...pool.starting, ...pool.idle].map((id) => parts.sandboxes.get(id)));
   const arns = members.flatMap((member) => (member?.task_arn ? [member.task_arn] : []));
   const tasks = new Map((await parts.provider.describe(arns)).map((task) => [task.task_arn, task]));
   let starting = 0;
+  let surplus = members.length - wanted;
   for (const member of members) {
     if (!member || member.status === 'stopped' || member.status === 'claimed') continue;
-    const end = reasonToStop(member, member.task_arn ? tasks.get(member.task_arn) : undefined, parts);
+    const task = member.task_arn ? tasks.get(member.task_arn) : undefined;
+    const end = reasonToStop(member, task, parts) ?? (surplus > 0 && isRested(member, parts) ? 'no longer needed' : null);
     if (end) {
+      surplus -= 1;
       await parts.sandboxes.markStopped(member.sandbox_id, end, parts.clock.now());
     } else if (member.status === 'starting') {
       starting += 1;
       // A crash between the row and RunTask leaves a row without a task; starting it again is the same task.
-      const task = member.task_arn ? tasks.get(member.task_arn) : await startTask(parts, member.sandbox_id);
-      if (task?.address && (await parts.sandboxes.beginProbe(member.sandbox_id, parts.clock.now(), PROBE_AGAIN_MS))) {
-        await parts.probe({ sandbox_id: member.sandbox_id, task_arn: task.task_arn, address: task.address });
+      const started = member.task_arn ? task : await startTask(parts, member.sandbox_id);
+      if (started?.address && (await parts.sandboxes.beginProbe(member.sandbox_id, parts.clock.now(), PROBE_AGAIN_MS))) {
+        await parts.probe({ sandbox_id: member.sandbox_id, task_arn: started.task_arn, address: started.address });
       }
     }
   }
   return starting;
 }
+
+/** After a burst, what was started for it goes; not at once, since a burst seldom comes alone. */
+const isRested = (member: Sandbox, { clock }: Pick<KeeperParts, 'clock'>): boolean =>
+  member.status === 'idle' && clock.now().getTime() - Date.parse(member.updated_at) > SURPLUS_PATIENCE_MS;
 
 function reasonToStop(
   member: SandboxIn<'starting'> | SandboxIn<'idle'>,
@@ -144,6 +158,7 @@ function reasonToStop(
   if (member.task_arn && !task) return 'the task is gone';
   if (member.status === 'starting' && ageMs > START_PATIENCE_MS) return 'the task did not come up in time';
   if (member.status === 'idle' && member.image_id !== parts.settings.imageId) return 'a newer image is offered';
+  if (member.ticket_key_id !== parts.settings.ticketKeyId) return 'tickets are signed with another key';
   if (member.status === 'idle' && ageMs > parts.settings.maxIdleSeconds * 1000) return 'idle for too long';
   return null;
 }

@@ -55,7 +55,7 @@ describe('admission', () => {
     }
     for (let index = 0; index < idle; index += 1) {
       const id = newSandboxId();
-      const created = { pool: 'default', created_at: NOW.toISOString(), updated_at: NOW.toISOString() };
+      const created = { pool: 'default', ticket_key_id: 'key-1', created_at: NOW.toISOString(), updated_at: NOW.toISOString() };
       await parts.sandboxes.addStarting({ sandbox_id: id, status: 'starting', ...created }, 10);
       await parts.sandboxes.markIdle(id, { task_arn: 'arn', address: '10.0.0.1', image_id: IMAGE_ID }, NOW);
     }

@@ -19,12 +19,14 @@ export interface SandboxStore {
   beginProbe(sandboxId: string, now: Date, againAfterMs: number): Promise<boolean>;
   /** starting → idle; false when the sandbox is anything else by now. */
   markIdle(sandboxId: string, facts: { task_arn: string; address: string; image_id: string }, now: Date): Promise<boolean>;
-  /** idle → claimed for exactly one caller. */
+  /** idle → claimed for exactly one caller, who has `leavePool` follow. */
   claim(
     sandboxId: string,
     execution: { execution_id: string; attempt: number; image_id: string },
     now: Date,
   ): Promise<SandboxIn<'claimed'> | null>;
+  /** Takes a sandbox that serves somebody out of the pool's sets; until then claims try it in vain. */
+  leavePool(sandboxId: string, pool: string): Promise<void>;
   /** Any state → stopped; leaves the pool. False when it was stopped already. */
   markStopped(sandboxId: string, reason: string, now: Date): Promise<boolean>;
   /** Takes a place among the concurrent executions; true also when the execution holds one already. */

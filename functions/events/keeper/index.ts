@@ -41,6 +41,7 @@ const parts: KeeperParts = {
     poolSize: configuration.sandboxPool.size,
     maxIdleSeconds: configuration.sandboxPool.max_idle_seconds,
     imageId: environment.SANDBOX_IMAGE_ID,
+    ticketKeyId: environment.TICKET_KEY_ID,
     maxConcurrent: configuration.interpreter.max_concurrent_executions,
   },
 };
@@ -52,28 +53,33 @@ const onRowChange = streamHandler('keeper', async (change) => {
   }
 });
 
-/** Called by the sandboxes table's stream, the clock, and ECS when a task changes. */
+/** Called by the sandboxes table's stream, by the clock, by ECS when a task changes, and by itself. */
 export async function handler(event: DynamoDBStreamEvent | Record<string, unknown>) {
-  const rows = 'Records' in event ? (event as DynamoDBStreamEvent) : null;
-  const answer = rows ? await onRowChange(rows) : { batchItemFailures: [] };
-  if (!rows) log.info('stopped orphans', { stopped: await stopOrphans(parts) });
-  await keepAndFollow();
-  return answer;
+  if ('Records' in event) {
+    const answer = await onRowChange(event as DynamoDBStreamEvent);
+    const pass = await keepPool(parts);
+    log.info('kept the pool', pass);
+    // A stream waits for its function: following new tasks here would hold up every later change.
+    if (pass.stillStarting > 0 && (await mayFollow())) await invokeLater(environment.KEEPER_FUNCTION, { follow: true });
+    return answer;
+  }
+  if (!('follow' in event)) log.info('stopped orphans', { stopped: await stopOrphans(parts) });
+  const pass = await keepPool(parts);
+  log.info('kept the pool', pass);
+  if ('follow' in event || (pass.stillStarting > 0 && (await mayFollow()))) await follow();
+  return { batchItemFailures: [] };
 }
 
 const FOLLOW_MS = 15_000;
 const FOLLOW_PAUSE_MS = 250;
 
-/** New tasks get their address a moment after they start; one keeper at a time looks after them for a while, then the clock does. */
-async function keepAndFollow(): Promise<void> {
-  let pass = await keepPool(parts);
-  log.info('kept the pool', pass);
-  if (pass.stillStarting === 0 || !(await parts.sandboxes.lease('follow-starting', clock.now(), FOLLOW_MS + 5000))) return;
+/** One keeper at a time looks after new tasks. */
+const mayFollow = (): Promise<boolean> => parts.sandboxes.lease('follow-starting', clock.now(), FOLLOW_MS + 5000);
+
+/** New tasks get their address a moment after they start; after a while the clock looks after those that take longer. */
+async function follow(): Promise<void> {
   const until = clock.now().getTime() + FOLLOW_MS;
-  while (pass.stillStarting > 0 && clock.now().getTime() < until) {
-    await wait(FOLLOW_PAUSE_MS);
-    pass = await keepPool(parts);
-  }
+  while (clock.now().getTime() < until && (await keepPool(parts)).stillStarting > 0) await wait(FOLLOW_PAUSE_MS);
   await parts.sandboxes.endLease('follow-starting');
 }
 

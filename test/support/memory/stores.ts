@@ -159,8 +159,8 @@ export function memorySandboxes(): SandboxStore {
     async markIdle(id, facts, now) {
       const row = rows.get(id);
       if (row?.status !== 'starting') return false;
-      const { pool, created_at } = row;
-      rows.set(id, { sandbox_id: id, pool, created_at, updated_at: now.toISOString(), status: 'idle', ...facts });
+      const { pool, created_at, ticket_key_id } = row;
+      rows.set(id, { sandbox_id: id, pool, ticket_key_id, created_at, updated_at: now.toISOString(), status: 'idle', ...facts });
       poolOf(pool).starting.delete(id);
       poolOf(pool).idle.add(id);
       return true;
@@ -171,8 +171,11 @@ export function memorySandboxes(): SandboxStore {
       const { execution_id, attempt } = execution;
       const claimed = { ...row, status: 'claimed' as const, execution_id, attempt, updated_at: now.toISOString() };
       rows.set(id, claimed);
-      poolOf(row.pool).idle.delete(id);
       return copy(claimed);
+    },
+    async leavePool(id, pool) {
+      poolOf(pool).starting.delete(id);
+      poolOf(pool).idle.delete(id);
     },
     async markStopped(id, reason, now) {
       const row = rows.get(id);
@@ -180,12 +183,13 @@ export function memorySandboxes(): SandboxStore {
       poolOf(row.pool).starting.delete(id);
       poolOf(row.pool).idle.delete(id);
       if (row.status === 'stopped') return false;
-      const { pool, created_at } = row;
+      const { pool, created_at, ticket_key_id } = row;
       const task = row.task_arn ? { task_arn: row.task_arn } : {};
       rows.set(id, {
         sandbox_id: id,
         pool,
         created_at,
+        ticket_key_id,
         ...task,
         updated_at: now.toISOString(),
         status: 'stopped',
