@@ -3,7 +3,7 @@ import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { LocalCloudFailure } from './failure.ts';
 import { binaryDirectory, projectDirectory, sharedDirectory } from './instance.ts';
-import { step } from './progress.ts';
+import { say, step } from './progress.ts';
 import { childEnvironment, run } from './run.ts';
 
 /** What must be on the machine, and the Debian package that brings it. */
@@ -29,6 +29,9 @@ const requirements = join(import.meta.dirname, 'requirements.txt');
 export async function preparePrerequisites(): Promise<EngineKind> {
   await requireNode24();
   const engine = (await isOnPath('podman')) || !(await dockerWorks()) ? 'podman' : 'docker';
+  if (engine === 'docker') {
+    say('Docker is used: sandboxes get no read-only root, dropped capabilities or limits from it. Install podman for those.');
+  }
   await installDebianPackages(engine === 'podman' ? { ...programs, ...podmanPrograms } : programs);
   await installEmulator();
   return engine;

@@ -21,13 +21,13 @@ export class Triggers extends Construct {
   constructor(scope: Construct, id: string, props: { readonly stage: Stage; readonly encryptionKey: IKey | undefined }) {
     super(scope, id);
     this.#stage = props.stage;
+    // EventBridge sets aside what it could not deliver, in a queue that only key holders can write to.
+    props.encryptionKey?.grant(new ServicePrincipal('events.amazonaws.com'), 'kms:Decrypt', 'kms:GenerateDataKey');
     this.deadLetters = new Queue(this, 'DeadLetters', {
       retentionPeriod: Duration.days(14),
       enforceSSL: true,
       ...(props.encryptionKey ? { encryption: QueueEncryption.KMS, encryptionMasterKey: props.encryptionKey } : {}),
     });
-    // Without the key a rule drops the letter, silently. Which rules may send is in the queue's own policy.
-    props.encryptionKey?.grant(new ServicePrincipal('events.amazonaws.com'), 'kms:Decrypt', 'kms:GenerateDataKey');
   }
 
   /** Ten tries over a minute or so, then the record is set aside; the reconciler mends what it would have done. */

@@ -15,10 +15,12 @@ type Client = Awaited<ReturnType<typeof connect>>;
 
 /** Serverless ElastiCache speaks cluster mode over TLS (`rediss://…?cluster=true`); a single server is addressed as it is. */
 async function connect(url: string) {
-  const isCluster = new URL(url).searchParams.get('cluster') === 'true';
+  const { searchParams, protocol } = new URL(url);
+  const isCluster = searchParams.get('cluster') === 'true';
   const socket = { connectTimeout: CONNECT_MS, reconnectStrategy: false as const };
   const client = isCluster
-    ? createCluster({ rootNodes: [{ url }], defaults: { socket } })
+    ? // Nodes that are found later are reached as the first one is.
+      createCluster({ rootNodes: [{ url }], defaults: { socket: protocol === 'rediss:' ? { ...socket, tls: true } : socket } })
     : createClient({ url, socket, disableOfflineQueue: true });
   // Without a listener a lost connection would end the process; every command below reports its own failure.
   client.on('error', () => {});

@@ -44,7 +44,9 @@ export async function handler(event: SocketEvent): Promise<APIGatewayProxyResult
 }
 
 async function connect(event: SocketEvent): Promise<number> {
-  if (!isThroughFrontDoor(event.headers ?? {}, environment.FRONT_DOOR_SECRET)) return 403;
+  // WebSocket APIs pass header names on as they came.
+  const headers = Object.fromEntries(Object.entries(event.headers ?? {}).map(([name, value]) => [name.toLowerCase(), value]));
+  if (!isThroughFrontDoor(headers, environment.FRONT_DOOR_SECRET)) return 403;
   const { ticket, client_id: clientId } = event.queryStringParameters ?? {};
   const actor = ticket && clientId ? await store.takeTicket(ticket, clientId, clock.now()) : null;
   if (!actor) return 401;
