@@ -1,4 +1,4 @@
-import { CfnOutput, DefaultStackSynthesizer, Stack, type StackProps } from 'aws-cdk-lib';
+import { CfnOutput, DefaultStackSynthesizer, Fn, Stack, type StackProps } from 'aws-cdk-lib';
 import {
   CfnRoute,
   CfnVPCPeeringConnection,
@@ -81,6 +81,11 @@ export class AwsNetworkStack extends Stack implements Network {
     this.dispatchers = place(dispatcherGroup);
     this.sandboxes = { vpc: this.sandboxVpc, subnets: this.sandboxVpc.isolatedSubnets, securityGroup: sandboxGroup };
     new CfnOutput(this, 'SandboxVpcId', { value: this.sandboxVpc.vpcId });
+  }
+
+  /** By number: names would have to be looked up, and a check without credentials would see other networks than a deployment. */
+  override get availabilityZones(): string[] {
+    return Array.from({ length: this.#stage.availabilityZones }, (_, index) => Fn.select(index, Fn.getAzs()));
   }
 
   #isolatedVpc(name: string, cidr: string): Vpc {

@@ -396,7 +396,7 @@ describe('what cannot be handled is kept', () => {
     expect(servicesOfDataKey()).toContain('events.amazonaws.com');
   });
 
-  it('and somebody is told: every alarm reaches the topic, whose key lets it', () => {
+  it('and somebody is told: every alarm reaches the topic, whose key lets it, and has its section of the runbook', () => {
     const alarms = resources('AWS::CloudWatch::Alarm');
     expect(alarms.map(([, alarm]) => String(alarm.Properties.AlarmName).replace('airlock-', '')).sort()).toEqual([
       'api-5xx',
@@ -414,6 +414,9 @@ describe('what cannot be handled is kept', () => {
       'tasks-issue-ticket-errors',
       'tasks-record-errors',
     ]);
+    const runbook = readFileSync(join(import.meta.dirname, '../../docs/runbook.md'), 'utf8');
+    for (const [id, { Properties }] of alarms)
+      expect(runbook, id).toContain(`\n## ${String(Properties.AlarmName).replace('airlock-', '')}\n`);
     for (const [id, alarm] of alarms) expect(alarm.Properties.AlarmActions.map(textOf)[0], id).toMatch(/^<AlarmsTopic\w+>$/);
     expect(servicesOfDataKey()).toContain('cloudwatch.amazonaws.com');
   });
