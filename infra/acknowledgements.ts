@@ -39,7 +39,10 @@ const FINDINGS: Readonly<Record<string, Findings>> = {
     ['rotating it means deploying the functions and the front door; docs/deploy.md says how', ['SMG4']],
   ],
   'airlock-application': [
-    ['objects of one kind, by their prefix', [data('manifests'), data('blobs'), data('events'), data('artifacts')]],
+    [
+      'objects of one kind, by their prefix',
+      [data('manifests'), data('blobs'), data('events'), data('archive'), data('artifacts')],
+    ],
     [
       'all indexes of one table',
       [indexesOf('executionsTableB9F8DDA3Arn67EA62E4'), indexesOf('approvalsTable424BBC4DArn0D921078')],

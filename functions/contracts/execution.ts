@@ -166,8 +166,15 @@ const common = {
   /** Set once a caller asked for the end; whoever acts next ends the run instead of going on. */
   cancel_requested: z.object({ by: z.string(), reason: z.string(), at: timestamp }).optional(),
 };
-/** From the moment a sandbox is bound: at most once in the life of an execution. */
-const bound = { sandbox_id: sandboxId, run_started_at: timestamp, last_seq: z.int().nonnegative() };
+/** From the moment a sandbox is bound, at most once in the life of an execution. With the phase, the last two are its checkpoint. */
+const bound = {
+  sandbox_id: sandboxId,
+  run_started_at: timestamp,
+  /** The last event that is durable. */
+  last_seq: z.int().nonnegative(),
+  /** Bytes of both output streams up to that event. */
+  output_offset: z.int().nonnegative().default(0),
+};
 
 export const execution = z.discriminatedUnion('phase', [
   z.object({ ...common, phase: z.literal('awaiting_approval'), status: z.literal('pending') }),
@@ -193,6 +200,7 @@ export const execution = z.discriminatedUnion('phase', [
     status: z.enum(['completed', 'failed', 'cancelled']),
     finished_at: timestamp,
     last_seq: z.int().nonnegative(),
+    output_offset: z.int().nonnegative().default(0),
     run_started_at: timestamp.optional(),
     sandbox_id: sandboxId.optional(),
     outcome: executionOutcome,
@@ -248,6 +256,7 @@ export const executionResult = executionSummary.extend({
   files_created: z.array(artifact),
   files_skipped: z.array(z.object({ name: z.string(), reason: z.string() })),
   last_seq: z.int().nonnegative(),
+  output_offset: z.int().nonnegative(),
   audit_trail: z.array(auditEntry),
 });
 export type ExecutionResult = z.infer<typeof executionResult>;

@@ -33,6 +33,8 @@ export const dispatchOutput = z.discriminatedUnion('outcome', [
   z.object({ outcome: z.literal('exited') }),
   /** The time budget of this dispatcher is used up; the next one reattaches. */
   z.object({ outcome: z.literal('hand_over') }),
+  /** Nothing was bound or pushed: the sandbox does not answer, or no longer waits for a job. Another may be claimed. */
+  z.object({ outcome: z.literal('no_sandbox') }),
   z.object({ outcome: z.literal('failed'), code: executionErrorCode, message: z.string() }),
   z.object({ outcome: z.literal('lost_attempt') }),
 ]);

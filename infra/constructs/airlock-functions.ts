@@ -72,7 +72,7 @@ export class AirlockFunctions extends Construct {
     tables.audit.allow(executions.lambda, 'PutItem', 'Query');
     tables.ephemera.allow(executions.lambda, 'GetItem', 'PutItem');
     this.#mayWrite(bucket, executions, 'manifests', 'blobs');
-    this.#mayRead(bucket, executions, 'events', 'artifacts');
+    this.#mayRead(bucket, executions, 'events', 'archive', 'artifacts');
     executions.allow(['states:StartExecution'], [this.#props.stateMachineArn]);
 
     const approvals = this.#add('api/approvals', API_TIMEOUT, undefined, {
@@ -138,7 +138,7 @@ export class AirlockFunctions extends Construct {
     });
     tables.ephemera.allow(catchUp.lambda, 'GetItem');
     tables.executions.allow(catchUp.lambda, 'GetItem');
-    this.#mayRead(bucket, catchUp, 'events');
+    this.#mayRead(bucket, catchUp, 'events', 'archive');
     catchUp.mayInvoke('live/push');
   }
 
@@ -223,6 +223,7 @@ export class AirlockFunctions extends Construct {
     tables.approvals.allow(record.lambda, 'GetItem');
     tables.audit.allow(record.lambda, 'PutItem');
     this.#mayRead(bucket, record, 'events');
+    this.#mayWrite(bucket, record, 'archive');
 
     const cancel = this.#add(
       'tasks/cancel-run',

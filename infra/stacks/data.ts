@@ -73,7 +73,9 @@ export class DataStack extends Stack {
         : { encryption: BucketEncryption.S3_MANAGED }),
       ...(stage.isEmulated ? {} : { serverAccessLogsBucket: this.#accessLogs() }),
       lifecycleRules: [
-        { prefix: 'events/', expiration: Duration.days(365) },
+        // Of finished runs the archive is kept; no run lasts for days.
+        { prefix: 'events/', expiration: Duration.days(7) },
+        { prefix: 'archive/', expiration: Duration.days(365) },
         { prefix: 'artifacts/', expiration: Duration.days(365) },
         { noncurrentVersionExpiration: Duration.days(30), abortIncompleteMultipartUploadAfter: Duration.days(1) },
       ],

@@ -1,4 +1,5 @@
 import { StopExecutionCommand } from '@aws-sdk/client-sfn';
+import { GetCommand } from '@aws-sdk/lib-dynamodb';
 import { createClient } from 'redis';
 import { describe, expect, it } from 'vitest';
 import { allEvents, approve, finished, get, inPhase, status, submit, textOf, until } from '../support/airlock.ts';
@@ -9,6 +10,7 @@ import {
   killWorkersOf,
   output,
   stepFunctions,
+  tables,
   withFrozen,
   withVariable,
 } from '../support/faults.ts';
@@ -79,6 +81,22 @@ describe('a run whose sandbox is killed', () => {
     const result = await finished(executionId);
     expect(result).toMatchObject({ status: 'failed', error: { code: 'sandbox_lost' } });
     expect(result.output).toMatch(/^started \d+\n0\n1\n/);
+    expect(result.audit_trail.filter((entry) => entry.action === 'run_started')).toHaveLength(1);
+  });
+});
+
+describe('a sandbox that died while it was idle', () => {
+  it('is noticed before anything is bound to it, and another one runs the job', async () => {
+    const idle = await until('the idle sandboxes', async () => {
+      const Key = { sandbox_id: 'pool#default' };
+      const { Item } = await tables.send(new GetCommand({ TableName: output('SandboxesTableName'), Key, ConsistentRead: true }));
+      return Item?.idle instanceof Set && Item.idle.size > 0 && [...Item.idle].map(String);
+    });
+    const submitted = await submit({ language: 'python', code: 'print("ran")' });
+    for (const sandboxId of idle) expect(killSandbox(sandboxId)).toBeGreaterThan(0);
+    await approve(submitted);
+    const result = await finished(submitted.execution_id);
+    expect(result).toMatchObject({ status: 'completed', output: 'ran\n' });
     expect(result.audit_trail.filter((entry) => entry.action === 'run_started')).toHaveLength(1);
   });
 });

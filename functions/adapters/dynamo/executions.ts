@@ -53,16 +53,18 @@ export function dynamoExecutions(tables: Tables): ExecutionStore {
       return (await transact([change, appendAudit(tables.audit, record)])).outcome === 'written' ? 'saved' : 'conflict';
     },
 
-    async checkpoint(executionId, attempt, { last_seq, phase }) {
+    async checkpoint(executionId, attempt, { phase, last_seq, output_offset }) {
       try {
         await documents.send(
           new UpdateCommand({
             TableName: tables.executions,
             Key: { execution_id: executionId },
-            UpdateExpression: 'SET last_seq = :seq, phase = :phase, open_phase = :phase, updated_at = :now',
+            UpdateExpression:
+              'SET phase = :phase, open_phase = :phase, last_seq = :seq, output_offset = :offset, updated_at = :now',
             ConditionExpression: `attempt = :mine AND phase IN (:running, :collecting)`,
             ExpressionAttributeValues: {
               ':seq': last_seq,
+              ':offset': output_offset,
               ':phase': phase,
               ':now': new Date().toISOString(),
               ':mine': attempt,
@@ -89,6 +91,23 @@ export function dynamoExecutions(tables: Tables): ExecutionStore {
         }),
       );
       return (Items ?? []).map(fromItem);
+    },
+
+    async *everyOpen(phase) {
+      let last: Record<string, unknown> | undefined;
+      do {
+        const page = await documents.send(
+          new QueryCommand({
+            TableName: tables.executions,
+            IndexName: 'by_phase',
+            KeyConditionExpression: 'open_phase = :phase',
+            ExpressionAttributeValues: { ':phase': phase },
+            ...(last ? { ExclusiveStartKey: last } : {}),
+          }),
+        );
+        yield* (page.Items ?? []).map(fromItem);
+        last = page.LastEvaluatedKey;
+      } while (last);
     },
 
     list: (filter, limit, cursor) =>

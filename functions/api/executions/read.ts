@@ -1,5 +1,6 @@
 import type { Execution, ExecutionResult } from '../../contracts/execution.ts';
 import type * as routes from '../../contracts/routes.ts';
+import type { RunEvent } from '../../contracts/sandbox-protocol.ts';
 import { artifactKey } from '../../core/execution/dispatch.ts';
 import { readLog } from '../../core/execution/log.ts';
 import { resultOf, summaryOf } from '../../core/execution/view.ts';
@@ -35,25 +36,30 @@ export async function getExecution(
   return { status: 200, body: await viewOf(parts, row) };
 }
 
-/** Answers at once with what is there, else after the first event, the end, or the time asked for. */
+/** What a reader waits for. Where a run merely goes on, its samples are collected and delivered a few times a second. */
+const isNews = (event: RunEvent): boolean => event.type !== 'usage' && event.type !== 'started';
+const SAMPLES_AFTER_MS = 250;
+
+/** Answers at once with news that is there, else after the first news, the end, or the time asked for. */
 export async function getEvents(
   parts: Parts,
   { actor, params, query }: ApiRequest<typeof routes.getEvents>,
 ): Promise<ApiAnswer<typeof routes.getEvents>> {
   const after = query.after ?? 0;
   const limit = query.limit ?? EVENTS_AT_ONCE;
-  const until = parts.clock.now().getTime() + (query.wait ?? 0) * 1000;
+  const startedAt = parts.clock.now().getTime();
+  const until = startedAt + (query.wait ?? 0) * 1000;
   while (true) {
     const row = await visibleRow(parts, actor, params.execution_id);
-    const durableSeq = 'last_seq' in row ? row.last_seq : 0;
-    const events = await readLog(parts, row.execution_id, { after, limit, durableSeq });
+    const events = await readLog(parts, row, { after, limit });
     const lastSeq = events.at(-1)?.seq ?? after;
     const complete = row.phase === 'done' && lastSeq >= row.last_seq;
-    const left = until - parts.clock.now().getTime();
-    if (events.length > 0 || complete || left <= 0) {
+    const now = parts.clock.now().getTime();
+    const left = (events.length > 0 ? Math.min(until, startedAt + SAMPLES_AFTER_MS) : until) - now;
+    if (events.some(isNews) || events.length >= limit || complete || left <= 0) {
       return { status: 200, body: { events, last_seq: lastSeq, status: row.status, phase: row.phase, complete } };
     }
-    await parts.live.waitBeyond(row.execution_id, after, left);
+    await parts.live.waitBeyond(row.execution_id, lastSeq, left);
   }
 }
 

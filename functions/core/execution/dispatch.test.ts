@@ -27,8 +27,11 @@ const exit = (seq: number): RunEvent => ({
   files_skipped: [],
 });
 
+type Scripted = Supervisor & { readonly sandboxId: string };
+
 /** A supervisor whose run consists of these events; each connection is cut after so many of them. */
 function scripted(events: readonly RunEvent[], cutAfter: number[] = []) {
+  const sandboxId = newSandboxId();
   const calls: string[] = [];
   const stream = (after: number): RunStream => {
     const cut = cutAfter.shift() ?? events.length;
@@ -41,7 +44,7 @@ function scripted(events: readonly RunEvent[], cutAfter: number[] = []) {
     };
   };
   const supervisor: Supervisor = {
-    health: async () => null,
+    health: async () => ({ status: 'idle', sandbox_id: sandboxId, image_id: IMAGE_ID, prestarted: [] }),
     putFile: async () => null,
     run: async () => {
       calls.push('run');
@@ -57,12 +60,12 @@ function scripted(events: readonly RunEvent[], cutAfter: number[] = []) {
     },
     getFile: async () => null,
   };
-  return { supervisor, calls };
+  return { supervisor: { ...supervisor, sandboxId }, calls };
 }
 
-async function prepared(supervisor: Supervisor, more: Partial<DispatchParts> = {}) {
+async function prepared(supervisor: Scripted, more: Partial<DispatchParts> = {}) {
   const executionId = newExecutionId();
-  const sandboxId = newSandboxId();
+  const { sandboxId } = supervisor;
   const executions = memoryExecutions();
   const sandboxes = memorySandboxes();
   const objects = memoryObjects();
@@ -147,7 +150,7 @@ describe('a dispatcher', () => {
     'ends the run as %s when the supervisor refuses it so',
     async (code) => {
       const { supervisor } = scripted([]);
-      const refusing: Supervisor = { ...supervisor, run: async () => ({ outcome: 'refused', refusal: { code, detail: 'no' } }) };
+      const refusing: Scripted = { ...supervisor, run: async () => ({ outcome: 'refused', refusal: { code, detail: 'no' } }) };
       const { parts, input } = await prepared(refusing);
       expect(await dispatch(parts, input)).toMatchObject({ outcome: 'failed', code });
     },
@@ -155,7 +158,7 @@ describe('a dispatcher', () => {
 
   it('never pushes a second time when the first push went nowhere', async () => {
     const { supervisor, calls } = scripted([]);
-    const deaf: Supervisor = {
+    const deaf: Scripted = {
       ...supervisor,
       run: async () => {
         calls.push('run');
@@ -166,6 +169,18 @@ describe('a dispatcher', () => {
     const { parts, input } = await prepared(deaf);
     expect(await dispatch(parts, input)).toMatchObject({ outcome: 'failed', code: 'sandbox_lost' });
     expect(calls).toEqual(['run']);
+  });
+
+  it.each([
+    ['does not answer', null],
+    ['is another one by now', { status: 'idle', sandbox_id: newSandboxId(), image_id: IMAGE_ID, prestarted: [] }],
+    ['serves a job already', { status: 'running', sandbox_id: '', image_id: IMAGE_ID, prestarted: [] }],
+  ] as const)('binds nothing to a sandbox that %s, so that another may be claimed', async (_, health) => {
+    const { supervisor, calls } = scripted([exit(1)]);
+    const { parts, input } = await prepared({ ...supervisor, health: async () => health && { ...health, prestarted: [] } });
+    expect(await dispatch(parts, input)).toEqual({ outcome: 'no_sandbox' });
+    expect(calls).toEqual([]);
+    expect((await parts.executions.get(input.execution_id))?.phase).toBe('starting');
   });
 
   it('of an earlier attempt does nothing', async () => {

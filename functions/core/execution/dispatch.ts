@@ -5,11 +5,12 @@
 
 import type { ExecutionErrorCode } from '../../contracts/errors.ts';
 import type { Execution } from '../../contracts/execution.ts';
+import type { Manifest } from '../../contracts/manifest.ts';
 import type { RunEvent } from '../../contracts/sandbox-protocol.ts';
 import type { DispatchOutput } from '../../contracts/tasks.ts';
 import type { Clock } from '../clock.ts';
 import type { RunStream, SandboxStore, Supervisor, TicketStore } from '../sandbox/ports.ts';
-import { readSegments, writeSegment } from './log.ts';
+import { outputBytes, readSegments, writeSegment } from './log.ts';
 import { ManifestUnreadable, readManifest } from './manifest.ts';
 import type { ExecutionStore, LiveLog, ObjectStore } from './ports.ts';
 import { blobKey } from './submit.ts';
@@ -37,6 +38,8 @@ export interface LiveSubscribers {
 
 const FLUSH_INTERVAL_MS = 1000;
 const FLUSH_BYTES = 256 * 1024;
+/** What an event weighs beside its text. */
+const EVENT_BYTES = 100;
 const ROW_CHECK_INTERVAL_MS = 1000;
 const REATTACH_TRIES = 8;
 const REATTACH_PAUSE_MS = 500;
@@ -55,6 +58,7 @@ interface Run {
 
 interface Progress {
   seq: number;
+  outputOffset: number;
   exited: boolean;
 }
 
@@ -65,16 +69,25 @@ export async function dispatch(
   input: { execution_id: string; attempt: number; sandbox_id: string },
 ): Promise<DispatchOutput> {
   const deadline = parts.clock.now().getTime() + parts.budgetMs;
-  const [row, sandbox] = await Promise.all([parts.executions.get(input.execution_id), parts.sandboxes.get(input.sandbox_id)]);
+  const [row, sandbox, ownTicket] = await Promise.all([
+    parts.executions.get(input.execution_id),
+    parts.sandboxes.get(input.sandbox_id),
+    parts.tickets.get(input.execution_id, input.attempt),
+  ]);
   if (!row || row.attempt !== input.attempt || row.phase === 'done') return { outcome: 'lost_attempt' };
   if (sandbox?.status !== 'claimed' || sandbox.execution_id !== row.execution_id)
     return failed('sandbox_lost', 'The sandbox is gone.');
   // Stored under the attempt that claimed the sandbox: a later attempt goes on with the ticket the run was accepted with.
-  const ticket = await parts.tickets.get(row.execution_id, sandbox.attempt);
+  const ticket = sandbox.attempt === input.attempt ? ownTicket : await parts.tickets.get(row.execution_id, sandbox.attempt);
   if (!ticket) return failed('ticket_invalid', 'There is no run ticket for this execution.');
   const supervisor = parts.supervisorAt(sandbox.address);
 
-  const progress: Progress = { seq: 'last_seq' in row ? row.last_seq : 0, exited: row.phase === 'collecting' };
+  // From the checkpoint, when an earlier dispatcher left one.
+  const progress: Progress = {
+    seq: 'last_seq' in row ? row.last_seq : 0,
+    outputOffset: 'output_offset' in row ? row.output_offset : 0,
+    exited: row.phase === 'collecting',
+  };
   const run: Run = { row, ticket, supervisor, attempt: input.attempt, deadline, progress };
   if (progress.exited) return await collect(parts, run);
 
@@ -83,14 +96,22 @@ export async function dispatch(
   const isFirstPush = row.phase === 'starting';
   if (isFirstPush) {
     if (row.cancel_requested) return failed('cancelled', row.cancel_requested.reason);
-    const staged = await stageFiles(parts, run);
-    if ('failure' in staged) return staged.failure;
-    const bound = await update(parts.executions, row.execution_id, parts.clock.now(), (current) =>
-      bind(current, input.attempt, input.sandbox_id, parts.clock.now()),
+    const [health, stored] = await Promise.all([supervisor.health(), storedManifest(parts, row)]);
+    if (!stored) return failed('digest_mismatch', 'The stored manifest is not the one that was approved.');
+    // The last moment at which another sandbox will do.
+    if (health?.status !== 'idle' || health.sandbox_id !== input.sandbox_id) return { outcome: 'no_sandbox' };
+    const failure = await stageFiles(parts, run, stored.manifest);
+    if (failure) return failure;
+    const bound = await update(
+      parts.executions,
+      row.execution_id,
+      parts.clock.now(),
+      (current) => bind(current, input.attempt, input.sandbox_id, parts.clock.now()),
+      row,
     );
     if (!bound.changed)
       return bound.row?.cancel_requested ? failed('cancelled', bound.row.cancel_requested.reason) : { outcome: 'lost_attempt' };
-    stream = await supervisor.run(ticket, staged.manifestBytes, connection.signal);
+    stream = await supervisor.run(ticket, stored.bytes, connection.signal);
   } else {
     stream = await supervisor.reattach(ticket, progress.seq, connection.signal);
   }
@@ -113,24 +134,22 @@ export async function dispatch(
   }
 }
 
-async function stageFiles(
-  parts: DispatchParts,
-  { row, ticket, supervisor }: Run,
-): Promise<{ manifestBytes: Uint8Array } | { failure: DispatchOutput }> {
-  const stored = await readManifest(parts.objects, row.manifest_key, row.digest).catch((error: unknown) => {
+/** Null when what is stored is not what was submitted. */
+async function storedManifest(parts: DispatchParts, row: Execution) {
+  return await readManifest(parts.objects, row.manifest_key, row.digest).catch((error: unknown) => {
     if (error instanceof ManifestUnreadable) return null;
     throw error;
   });
-  if (!stored) return { failure: failed('digest_mismatch', 'The stored manifest is not the one that was approved.') };
-  const { bytes, manifest } = stored;
+}
+
+async function stageFiles(parts: DispatchParts, { ticket, supervisor }: Run, manifest: Manifest): Promise<DispatchOutput | null> {
   for (const file of new Map(manifest.files.map((entry) => [entry.sha256, entry])).values()) {
     const blob = await parts.objects.getStream(blobKey(file.sha256));
-    if (!blob) return { failure: failed('internal_error', `The input file ${file.path} is no longer stored.`) };
+    if (!blob) return failed('internal_error', `The input file ${file.path} is no longer stored.`);
     const refusal = await supervisor.putFile(ticket, file.sha256, blob.body, blob.size);
-    if (refusal)
-      return { failure: failed(refusal.code === 'ticket_invalid' ? 'ticket_invalid' : 'internal_error', refusal.detail) };
+    if (refusal) return failed(refusal.code === 'ticket_invalid' ? 'ticket_invalid' : 'internal_error', refusal.detail);
   }
-  return { manifestBytes: bytes };
+  return null;
 }
 
 function refusalOf(stream: Extract<RunStream, { outcome: 'refused' }>, isFirstPush: boolean): DispatchOutput {
@@ -163,8 +182,9 @@ async function relay(parts: DispatchParts, run: Run, batches: AsyncIterable<read
     if (!last) return true;
     await writeSegment(parts.objects, row.execution_id, events);
     return await parts.executions.checkpoint(row.execution_id, run.attempt, {
-      last_seq: last.seq,
       phase: progress.exited ? 'collecting' : 'running',
+      last_seq: last.seq,
+      output_offset: progress.outputOffset,
     });
   };
 
@@ -179,7 +199,9 @@ async function relay(parts: DispatchParts, run: Run, batches: AsyncIterable<read
         progress.seq = fresh.at(-1)?.seq ?? progress.seq;
         progress.exited ||= fresh.some((event) => event.type === 'exit');
         pending.push(...fresh);
-        pendingBytes += fresh.reduce((sum, event) => sum + ('text' in event ? event.text.length : 100), 0);
+        const bytes = outputBytes(fresh);
+        progress.outputOffset += bytes;
+        pendingBytes += bytes + fresh.length * EVENT_BYTES;
         await parts.live.append(row.execution_id, fresh);
         parts.subscribers.offer(row.execution_id, fresh);
       }

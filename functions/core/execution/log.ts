@@ -1,21 +1,51 @@
 /**
  * A run's log in its two halves: the live one in memory (fast, may be lost) and the durable one as segments of newline-delimited JSON.
+ * When the run is over the segments, many and small, are written once more as an archive of few; that one stays.
  * `seq` counts without gaps, so a reader always knows whether the live half still reaches back far enough.
  */
+import type { Execution } from '../../contracts/execution.ts';
 import { type RunEvent, runEvent } from '../../contracts/sandbox-protocol.ts';
 import type { LiveLog, ObjectStore } from './ports.ts';
 
-const WIDTH = 10;
-const prefixOf = (executionId: string): string => `events/${executionId}/`;
-const segmentKey = (executionId: string, first: number, last: number): string =>
-  `${prefixOf(executionId)}${String(first).padStart(WIDTH, '0')}-${String(last).padStart(WIDTH, '0')}.ndjson`;
+type Kind = 'events' | 'archive';
 
-export async function writeSegment(objects: ObjectStore, executionId: string, events: readonly RunEvent[]): Promise<void> {
+const WIDTH = 10;
+const prefixOf = (kind: Kind, executionId: string): string => `${kind}/${executionId}/`;
+const segmentKey = (kind: Kind, executionId: string, first: number, last: number): string =>
+  `${prefixOf(kind, executionId)}${String(first).padStart(WIDTH, '0')}-${String(last).padStart(WIDTH, '0')}.ndjson`;
+
+export const writeSegment = (objects: ObjectStore, executionId: string, events: readonly RunEvent[]): Promise<void> =>
+  write(objects, 'events', executionId, events, events.map(lineOf));
+
+/** So large that a long run is a handful of objects, and so small that a reader of a page does not read all of it. */
+const ARCHIVE_SEGMENT_BYTES = 1024 * 1024;
+
+export async function writeArchive(objects: ObjectStore, executionId: string, events: readonly RunEvent[]): Promise<void> {
+  let first = 0;
+  let bytes = 0;
+  const lines = events.map(lineOf);
+  for (const [index, line] of lines.entries()) {
+    bytes += line.length;
+    if (bytes < ARCHIVE_SEGMENT_BYTES && index < lines.length - 1) continue;
+    await write(objects, 'archive', executionId, events.slice(first, index + 1), lines.slice(first, index + 1));
+    first = index + 1;
+    bytes = 0;
+  }
+}
+
+const lineOf = (event: RunEvent): string => `${JSON.stringify(event)}\n`;
+
+async function write(
+  objects: ObjectStore,
+  kind: Kind,
+  executionId: string,
+  events: readonly RunEvent[],
+  lines: readonly string[],
+): Promise<void> {
   const first = events[0];
   const last = events.at(-1);
   if (!first || !last) return;
-  const lines = events.map((event) => `${JSON.stringify(event)}\n`).join('');
-  await objects.put(segmentKey(executionId, first.seq, last.seq), Buffer.from(lines), 'application/x-ndjson');
+  await objects.put(segmentKey(kind, executionId, first.seq, last.seq), Buffer.from(lines.join('')), 'application/x-ndjson');
 }
 
 /** Durable events after `after`, in order and each once, though segments of two dispatchers may overlap. */
@@ -24,8 +54,9 @@ export async function readSegments(
   executionId: string,
   after: number,
   limit = Number.POSITIVE_INFINITY,
+  kind: Kind = 'events',
 ): Promise<RunEvent[]> {
-  const keys = (await objects.list(prefixOf(executionId))).filter((key) => lastOf(key) > after).sort();
+  const keys = (await objects.list(prefixOf(kind, executionId))).filter((key) => lastOf(key) > after).sort();
   const events: RunEvent[] = [];
   let reached = after;
   for (const key of keys) {
@@ -43,17 +74,27 @@ export async function readSegments(
   return events;
 }
 
+/** Bytes of both streams as they are delivered. */
+export const outputBytes = (events: readonly RunEvent[]): number =>
+  events.reduce((sum, event) => sum + ('text' in event ? Buffer.byteLength(event.text) : 0), 0);
+
 const lastOf = (key: string): number => Number(key.slice(-(WIDTH + '.ndjson'.length), -'.ndjson'.length));
 
-/** Events after `after` from whichever half has them without a gap. `durableSeq` is how far the row says segments reach. */
+/** Events after `after` from whichever half has them without a gap, as far as the row says that they are durable. */
 export async function readLog(
   parts: { live: LiveLog; objects: ObjectStore },
-  executionId: string,
-  range: { after: number; limit: number; durableSeq: number },
+  row: Execution,
+  range: { after: number; limit: number },
 ): Promise<RunEvent[]> {
-  const live = await parts.live.read(executionId, range.after, range.limit);
+  const live = await parts.live.read(row.execution_id, range.after, range.limit);
   if (live?.[0]?.seq === range.after + 1) return live;
   // The live half is away, was lost, or holds nothing newer.
-  if (range.durableSeq <= range.after) return [];
-  return await readSegments(parts.objects, executionId, range.after, range.limit);
+  if (!('last_seq' in row) || row.last_seq <= range.after) return [];
+  return await readSegments(
+    parts.objects,
+    row.execution_id,
+    range.after,
+    range.limit,
+    row.phase === 'done' ? 'archive' : 'events',
+  );
 }

@@ -36,10 +36,12 @@ export interface ExecutionStore {
   checkpoint(
     executionId: string,
     attempt: number,
-    checkpoint: { last_seq: number; phase: 'running' | 'collecting' },
+    checkpoint: { phase: 'running' | 'collecting'; last_seq: number; output_offset: number },
   ): Promise<boolean>;
   /** Rows that are not done, in one phase, those untouched longest first. Eventually consistent. */
   listOpen(phase: Exclude<ExecutionPhase, 'done'>, limit: number): Promise<Execution[]>;
+  /** All of them, page by page: some wait for weeks, and must not hide those behind them. */
+  everyOpen(phase: Exclude<ExecutionPhase, 'done'>): AsyncIterable<Execution>;
   list(filter: ExecutionFilter, limit: number, cursor: string | null): Promise<Page<Execution>>;
   auditTrail(executionId: string): Promise<AuditRecord[]>;
 }

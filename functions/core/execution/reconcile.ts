@@ -3,6 +3,7 @@
  * executions that ended. Runs at start and every minute; acting twice, or on something that is served after all, does no harm.
  */
 import type { Execution, ExecutionPhase } from '../../contracts/execution.ts';
+import { approvalIdOf } from '../../contracts/ids.ts';
 import { expire, updateApproval } from '../approval/decide.ts';
 import type { ApprovalStore } from '../approval/ports.ts';
 import type { Clock } from '../clock.ts';
@@ -22,6 +23,8 @@ export interface ReconcilerParts {
 
 /** Rows touched more recently are somebody's work in progress. */
 const UNTOUCHED_MS = 60_000;
+/** Each attempt is given a minute more than the one before, up to so many: what cannot be served now is not tried for ever at full pace. */
+const MOST_PATIENCE = 15;
 const BATCH = 100;
 const OPEN_PHASES = ['awaiting_approval', 'queued', 'starting', 'running', 'collecting'] as const satisfies ExecutionPhase[];
 
@@ -35,13 +38,25 @@ export async function reconcile(parts: ReconcilerParts): Promise<{ restarted: nu
 async function restartUnserved(parts: ReconcilerParts): Promise<number> {
   let restarted = 0;
   for (const phase of OPEN_PHASES) {
-    for (const row of await parts.executions.listOpen(phase, BATCH)) {
+    for await (const row of parts.executions.everyOpen(phase)) {
       const untouchedMs = parts.clock.now().getTime() - Date.parse(row.updated_at);
-      if (untouchedMs < UNTOUCHED_MS || (await parts.machine.isRunning(row.execution_id, row.attempt))) continue;
-      if (await restart(parts, row)) restarted += 1;
+      // Untouched longest come first: behind one touched a moment ago there is none to look at.
+      if (untouchedMs < UNTOUCHED_MS) break;
+      if (untouchedMs < UNTOUCHED_MS * Math.min(row.attempt, MOST_PATIENCE)) continue;
+      if (!(await isServed(parts, row)) && (await restart(parts, row))) restarted += 1;
     }
   }
   return restarted;
+}
+
+/** Its machine runs, and where it waits for a token, somebody holds that token. */
+async function isServed(parts: ReconcilerParts, row: Execution): Promise<boolean> {
+  if (row.phase === 'queued' && !row.queue_token) return false;
+  if (row.phase === 'awaiting_approval') {
+    const request = await parts.approvals.get(approvalIdOf(row.execution_id));
+    if (request?.task_token === undefined || request.attempt !== row.attempt) return false;
+  }
+  return await parts.machine.isRunning(row.execution_id, row.attempt);
 }
 
 async function restart(parts: ReconcilerParts, row: Execution): Promise<boolean> {

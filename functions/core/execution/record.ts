@@ -3,7 +3,7 @@ import type { Execution } from '../../contracts/execution.ts';
 import type { RecordInput, RecordOutput } from '../../contracts/tasks.ts';
 import type { ApprovalStore } from '../approval/ports.ts';
 import type { Clock } from '../clock.ts';
-import { readSegments } from './log.ts';
+import { outputBytes, readSegments, writeArchive } from './log.ts';
 import { outcomeOf, outcomeWithoutRun } from './outcome.ts';
 import type { ExecutionStore, LiveLog, ObjectStore } from './ports.ts';
 import { finish, update } from './transitions.ts';
@@ -26,8 +26,10 @@ export async function record(parts: RecordParts, input: RecordInput): Promise<Re
   const failure = await failureOf(parts, input, row);
   const outcome = events.length > 0 || !failure ? outcomeOf(events, row.language, failure) : outcomeWithoutRun(failure);
   const lastSeq = events.at(-1)?.seq ?? 0;
+  // Before the row says that it is done: whoever reads a finished run's log reads it there.
+  await writeArchive(parts.objects, row.execution_id, events);
   const { row: after, changed } = await update(parts.executions, row.execution_id, parts.clock.now(), (current) =>
-    finish(current, input.attempt, outcome, lastSeq, parts.clock.now()),
+    finish(current, input.attempt, outcome, { last_seq: lastSeq, output_offset: outputBytes(events) }, parts.clock.now()),
   );
   if (!changed) return { outcome: after?.phase === 'done' ? 'already_recorded' : 'lost_attempt' };
   await parts.live.close(row.execution_id, lastSeq);

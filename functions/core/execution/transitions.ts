@@ -19,16 +19,22 @@ export interface Change {
 const MAX_TRIES = 8;
 const SYSTEM = 'airlock';
 
-/** Reads the row, applies the change, writes both row and audit record; starts over when somebody else wrote in between. */
+/**
+ * Reads the row, applies the change, writes both row and audit record; starts over when somebody else wrote in between. A row the
+ * caller has read already saves the first read: the write itself finds out when it is no longer the newest.
+ */
 export async function update(
   store: ExecutionStore,
   executionId: string,
   now: Date,
   change: (row: Execution) => Change | null,
+  known?: Execution | null,
 ): Promise<{ row: Execution | null; changed: boolean }> {
   for (let tries = 0; tries < MAX_TRIES; tries += 1) {
-    const row = await store.get(executionId);
+    const isKnown = tries === 0 && known;
+    const row = isKnown ? known : await store.get(executionId);
     const wanted = row && change(row);
+    if (!wanted && isKnown) continue;
     if (!row || !wanted) return { row, changed: false };
     const at = now.toISOString();
     const draft: AuditDraft = { action: wanted.action, actor: wanted.actor, at, details: wanted.details ?? {} };
@@ -119,6 +125,7 @@ export function bind(row: Execution, attempt: number, sandboxId: string, now: Da
       sandbox_id: sandboxId,
       run_started_at: now.toISOString(),
       last_seq: 0,
+      output_offset: 0,
     },
     action: 'run_started',
     actor: SYSTEM,
@@ -147,7 +154,13 @@ export function takeOver(row: Execution, attempt: number): Change | null {
   };
 }
 
-export function finish(row: Execution, attempt: number, outcome: ExecutionOutcome, lastSeq: number, now: Date): Change | null {
+export function finish(
+  row: Execution,
+  attempt: number,
+  outcome: ExecutionOutcome,
+  reached: { last_seq: number; output_offset: number },
+  now: Date,
+): Change | null {
   if (row.attempt !== attempt || row.phase === 'done') return null;
   const code = outcome.error?.code ?? null;
   const next: ExecutionIn<'done'> = {
@@ -155,7 +168,7 @@ export function finish(row: Execution, attempt: number, outcome: ExecutionOutcom
     phase: 'done',
     status: code === null ? 'completed' : isRefusal(code) ? 'cancelled' : 'failed',
     finished_at: now.toISOString(),
-    last_seq: lastSeq,
+    ...reached,
     ...('run_started_at' in row && row.run_started_at ? { run_started_at: row.run_started_at } : {}),
     ...('sandbox_id' in row && row.sandbox_id ? { sandbox_id: row.sandbox_id } : {}),
     outcome,

@@ -42,6 +42,7 @@ export function resultOf(row: Execution, trail: readonly AuditRecord[], queuePos
     files_created: outcome?.files ?? [],
     files_skipped: outcome?.files_skipped ?? [],
     last_seq: 'last_seq' in row ? row.last_seq : 0,
+    output_offset: 'output_offset' in row ? row.output_offset : 0,
     audit_trail: trail.map(({ sequence, action, actor, at, details }) => ({ sequence, action, actor, at, details })),
   };
 }

@@ -20,7 +20,13 @@ export async function claimSandbox(
     const claimed = await parts.sandboxes.claim(candidate, row, parts.now());
     if (!claimed) continue;
     const [{ row: after }] = await Promise.all([
-      update(parts.executions, row.execution_id, parts.now(), (current) => claimTransition(current, input.attempt, candidate)),
+      update(
+        parts.executions,
+        row.execution_id,
+        parts.now(),
+        (current) => claimTransition(current, input.attempt, candidate),
+        row,
+      ),
       parts.sandboxes.leavePool(candidate, claimed.pool),
     ]);
     if (after?.phase === 'starting' && after.sandbox_id === candidate) return { outcome: 'claimed', sandbox_id: candidate };

@@ -1,18 +1,23 @@
 import type { Clock } from '../clock.ts';
-import type { ExecutionStore, TaskTokens } from '../execution/ports.ts';
 import { enqueue, update } from '../execution/transitions.ts';
-import { admitWaiting } from './line.ts';
-import type { SandboxStore } from './ports.ts';
+import { admitNext, type Line, type LineParts, lineNow } from './line.ts';
 
 /** Puts the execution into the line and admits whoever is next, which with room to spare is this one. */
 export async function joinLine(
-  parts: { executions: ExecutionStore; sandboxes: SandboxStore; tokens: TaskTokens; clock: Clock; maxConcurrent: number },
+  parts: LineParts & { clock: Clock },
   input: { execution_id: string; attempt: number; task_token: string },
 ): Promise<{ outcome: 'waiting' | 'lost_attempt' | 'cancelled' }> {
   const now = parts.clock.now();
-  const { row, changed } = await update(parts.executions, input.execution_id, now, (current) =>
-    enqueue(current, input.attempt, input.task_token, now),
-  );
+  let givenUp: string | null = null;
+  const [seen, { row, changed }] = await Promise.all([
+    lineNow(parts),
+    update(parts.executions, input.execution_id, now, (current) => {
+      givenUp = current.phase === 'starting' ? current.sandbox_id : null;
+      return enqueue(current, input.attempt, input.task_token, now);
+    }),
+  ]);
+  // It comes back for another sandbox: the one it had serves nobody else.
+  if (changed && givenUp) await parts.sandboxes.markStopped(givenUp, 'given up before its run began', now);
   if (!changed || row?.phase !== 'queued') {
     // The states after this one read the row and see for themselves.
     await parts.tokens.complete(input.task_token);
@@ -22,6 +27,13 @@ export async function joinLine(
     await parts.tokens.complete(input.task_token);
     return { outcome: 'cancelled' };
   }
-  await admitWaiting(parts, row);
+  const withRow = (line: Line): Line => ({
+    ...line,
+    waiting: [...line.waiting.filter((other) => other.execution_id !== row.execution_id), row],
+  });
+  // What was seen before this row stood in the line is good enough to go on by. It is not good enough to wait by: whoever brought the
+  // next sandbox may have looked at the line before, too.
+  const admitted = await admitNext(parts, withRow(seen));
+  if (!admitted.includes(row.execution_id)) await admitNext(parts, withRow(await lineNow(parts)));
   return { outcome: 'waiting' };
 }

@@ -132,7 +132,7 @@ describe('demand', () => {
       await sandboxes.markIdle(id, { ...idle(), task_arn: `task/${id}` }, NOW);
     for (const row of await executions.listOpen('queued', 99)) {
       await update(executions, row.execution_id, NOW, (current) =>
-        finish(current, 1, outcomeWithoutRun({ code: 'cancelled', message: '' }), 0, NOW),
+        finish(current, 1, outcomeWithoutRun({ code: 'cancelled', message: '' }), { last_seq: 0, output_offset: 0 }, NOW),
       );
     }
     pass(121);
@@ -178,7 +178,7 @@ describe('orphans are stopped', () => {
     const all = keeper();
     const { id, row } = await claimedFor(all);
     await update(all.executions, row.execution_id, NOW, (current) =>
-      finish(current, 1, outcomeWithoutRun({ code: 'cancelled', message: '' }), 0, NOW),
+      finish(current, 1, outcomeWithoutRun({ code: 'cancelled', message: '' }), { last_seq: 0, output_offset: 0 }, NOW),
     );
     expect(await stopOrphans(all.parts)).toBe(1);
     expect(await all.sandboxes.get(id)).toMatchObject({ status: 'stopped' });

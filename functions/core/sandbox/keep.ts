@@ -32,7 +32,7 @@ export async function keepPool(parts: KeeperParts): Promise<{ started: number; a
   const stillStarting = await followTasks(parts, wanted);
   const started = await refill(parts, wanted);
   const admitted = await admitWaiting({ ...parts, maxConcurrent: parts.settings.maxConcurrent });
-  return { started, admitted, stillStarting: stillStarting + started };
+  return { started, admitted: admitted.length, stillStarting: stillStarting + started };
 }
 
 /** What prestarted interpreters are started under: one pool serves every environment, and a run lowers itself to its own limits. */

@@ -5,7 +5,7 @@
  */
 import type { ExecutionIn } from '../../contracts/execution.ts';
 import type { ExecutionStore, TaskTokens } from '../execution/ports.ts';
-import type { SandboxStore } from './ports.ts';
+import type { PoolState, SandboxStore } from './ports.ts';
 
 type Queued = ExecutionIn<'queued'>;
 
@@ -41,26 +41,39 @@ export async function queuePositionOf(
   return index < 0 ? line.length + 1 : index + 1;
 }
 
-/**
- * Admits as many as there are idle sandboxes and free places. `joining` is a row just written, which an eventually consistent list may
- * not show yet.
- */
-export async function admitWaiting(
-  parts: { executions: ExecutionStore; sandboxes: SandboxStore; tokens: TaskTokens; maxConcurrent: number },
-  joining?: Queued,
-): Promise<number> {
-  const [listed, pool] = await Promise.all([waitingRows(parts.executions), parts.sandboxes.pool(DEFAULT_POOL)]);
-  const waiting = joining ? [...listed.filter((row) => row.execution_id !== joining.execution_id), joining] : listed;
-  let idle = pool.idle.length;
-  let admitted = 0;
+export interface LineParts {
+  readonly executions: ExecutionStore;
+  readonly sandboxes: SandboxStore;
+  readonly tokens: TaskTokens;
+  readonly maxConcurrent: number;
+}
+
+/** Admits as many as there are idle sandboxes and free places. */
+export async function admitWaiting(parts: LineParts): Promise<string[]> {
+  return await admitNext(parts, await lineNow(parts));
+}
+
+export interface Line {
+  readonly waiting: readonly Queued[];
+  readonly pool: PoolState;
+}
+
+/** Who waits, and what the pool has. The list is eventually consistent: a row written a moment ago may be missing. */
+export async function lineNow(parts: Pick<LineParts, 'executions' | 'sandboxes'>): Promise<Line> {
+  const [waiting, pool] = await Promise.all([waitingRows(parts.executions), parts.sandboxes.pool(DEFAULT_POOL)]);
+  return { waiting, pool };
+}
+
+/** Admits who is next in the line as it was seen; answers with their ids. */
+export async function admitNext(parts: LineParts, { waiting, pool }: Line): Promise<string[]> {
+  const admitted: string[] = [];
   for (const row of inTurn(waiting)) {
-    if (idle === 0) break;
+    if (admitted.length >= pool.idle.length) break;
     if (!row.queue_token) continue;
     const holdsPlace = pool.admitted.includes(row.execution_id);
     if (!holdsPlace && !(await parts.sandboxes.admit(DEFAULT_POOL, row.execution_id, parts.maxConcurrent))) break;
     await parts.tokens.complete(row.queue_token);
-    idle -= 1;
-    admitted += 1;
+    admitted.push(row.execution_id);
   }
   return admitted;
 }

@@ -27,8 +27,7 @@ export const handler = taskHandler('catch up', catchUpRequest, async ({ executio
       executions.get(execution_id),
     ]);
     if (!subscription || !row) return { outcome: 'nobody' };
-    const durableSeq = 'last_seq' in row ? row.last_seq : 0;
-    const events = await readLog(parts, execution_id, { after: subscription.cursor, limit: EVENTS_AT_ONCE, durableSeq });
+    const events = await readLog(parts, row, { after: subscription.cursor, limit: EVENTS_AT_ONCE });
     if (events.length === 0) {
       await push({ kind: 'status' });
       return { outcome: 'caught_up' };

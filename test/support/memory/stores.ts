@@ -42,17 +42,17 @@ export function memoryExecutions(): ExecutionStore & { readonly audit: AuditReco
         copy({
           ...after,
           ...('last_seq' in row && 'last_seq' in after && 'last_seq' in before && after.last_seq === before.last_seq
-            ? { last_seq: row.last_seq }
+            ? { last_seq: row.last_seq, output_offset: row.output_offset }
             : {}),
         }),
       );
       audit.push(copy(record));
       return 'saved';
     },
-    async checkpoint(id, attempt, { last_seq, phase }) {
+    async checkpoint(id, attempt, { phase, last_seq, output_offset }) {
       const row = rows.get(id);
       if (!row || row.attempt !== attempt || (row.phase !== 'running' && row.phase !== 'collecting')) return false;
-      rows.set(id, { ...row, phase, last_seq, updated_at: new Date().toISOString() });
+      rows.set(id, { ...row, phase, last_seq, output_offset, updated_at: new Date().toISOString() });
       return true;
     },
     async listOpen(phase, limit) {
@@ -61,6 +61,9 @@ export function memoryExecutions(): ExecutionStore & { readonly audit: AuditReco
         .sort((a, b) => a.updated_at.localeCompare(b.updated_at))
         .slice(0, limit)
         .map(copy);
+    },
+    async *everyOpen(phase) {
+      yield* await this.listOpen(phase, rows.size);
     },
     async list(filter, limit, cursor) {
       const matching = [...rows.values()]

@@ -1,0 +1,90 @@
+import { describe, expect, it } from 'vitest';
+import { NOW, newExecutionId, openApprovalOf, queuedExecution } from '../../../test/support/entities.ts';
+import { memoryApprovals, memoryExecutions, memorySandboxes, memoryTokens } from '../../../test/support/memory/stores.ts';
+import type { Execution } from '../../contracts/execution.ts';
+import { appendToChain, EMPTY_CHAIN } from '../audit/chain.ts';
+import { reconcile } from './reconcile.ts';
+
+const submitted = { action: 'submitted', actor: 'user-1', at: NOW.toISOString(), details: {} };
+
+/** `running` are the executions whose state machine runs. */
+function reconciler({ secondsLater = 61 } = {}) {
+  const running = new Set<string>();
+  const started: string[] = [];
+  const parts = {
+    executions: memoryExecutions(),
+    approvals: memoryApprovals(),
+    sandboxes: memorySandboxes(),
+    machine: {
+      start: async (id: string, attempt: number) => void started.push(`${id}-${attempt}`),
+      isRunning: async (id: string) => running.has(id),
+    },
+    tokens: memoryTokens(),
+    clock: { now: () => new Date(NOW.getTime() + secondsLater * 1000) },
+  };
+  const add = async (row: Execution): Promise<string> => {
+    await parts.executions.create(row, appendToChain(row.execution_id, EMPTY_CHAIN, submitted).record, null);
+    return row.execution_id;
+  };
+  /** Waits for an approver; `token` is what its state machine left with the request. */
+  const addWaiting = async (token: string | null): Promise<string> => {
+    const { queued_at: _, ...common } = queuedExecution();
+    const id = await add({ ...common, phase: 'awaiting_approval', status: 'pending' });
+    const day = new Date(NOW.getTime() + 24 * 3600_000).toISOString();
+    const request = { ...openApprovalOf(id), expires_at: day, ...(token ? { task_token: token } : {}) };
+    await parts.approvals.create(request, appendToChain(request.approval_id, EMPTY_CHAIN, submitted).record);
+    return id;
+  };
+  return { parts, running, started, add, addWaiting };
+}
+
+describe('the reconciler', () => {
+  it('starts again what no machine serves, once, as the next attempt', async () => {
+    const { parts, started, add } = reconciler();
+    const id = await add({ ...queuedExecution(), queue_token: 'token' });
+    await reconcile(parts);
+    await reconcile(parts);
+    expect(started).toEqual([`${id}-2`]);
+  });
+
+  it('leaves alone what is served, and what was touched within the minute', async () => {
+    const served = reconciler();
+    served.running.add(await served.add({ ...queuedExecution(), queue_token: 'token' }));
+    served.running.add(await served.addWaiting('token'));
+    const fresh = reconciler({ secondsLater: 30 });
+    await fresh.add(queuedExecution());
+    await reconcile(served.parts);
+    await reconcile(fresh.parts);
+    expect([...served.started, ...fresh.started]).toEqual([]);
+  });
+
+  it('starts again what waits for a token that nobody holds, though its machine runs', async () => {
+    const { parts, running, started, add, addWaiting } = reconciler();
+    const ids = [await addWaiting(null), await add(queuedExecution())];
+    for (const id of ids) running.add(id);
+    await reconcile(parts);
+    expect(started).toEqual(ids.map((id) => `${id}-2`));
+  });
+
+  it('finds the one that is lost behind hundreds that wait', async () => {
+    const { parts, running, started, addWaiting } = reconciler();
+    for (let count = 0; count < 250; count += 1) running.add(await addWaiting('token'));
+    const lost = await addWaiting('token');
+    await reconcile(parts);
+    expect(started).toEqual([`${lost}-2`]);
+  });
+
+  it('is more patient with each attempt', async () => {
+    const { parts, started, add } = reconciler({ secondsLater: 100 });
+    await add({ ...queuedExecution(newExecutionId()), attempt: 2 });
+    await reconcile(parts);
+    expect(started).toEqual([]);
+  });
+
+  it('gives back the place of an execution that ended or never was', async () => {
+    const { parts } = reconciler();
+    await parts.sandboxes.admit('default', newExecutionId(), 5);
+    expect(await reconcile(parts)).toMatchObject({ released: 1 });
+    expect((await parts.sandboxes.pool('default')).admitted).toEqual([]);
+  });
+});
