@@ -17,6 +17,8 @@ export default defineConfig({
       project('sandbox', ['test/sandbox/**/*.test.ts'], patient),
       project('integration', ['test/integration/**/*.test.ts'], patient),
       project('security', ['test/security/**/*.test.ts'], patient),
+      // Stops and starts the instance under everybody's feet, so it comes last.
+      project('durability', ['test/durability/**/*.test.ts'], { ...patient, sequence: { groupOrder: 1 } }),
     ],
   },
 });

@@ -157,6 +157,8 @@ const common = {
   manifest_key: z.string(),
   limits: resourceLimits,
   timeout_seconds: z.number().positive(),
+  /** Of this requester, how many may run at the same time. */
+  max_concurrent: z.int().positive().optional(),
   approval: z.object({ required: z.boolean(), reasons: z.array(z.string()), approval_id: approvalId.optional() }),
   created_at: timestamp,
   updated_at: timestamp,
@@ -241,7 +243,9 @@ export const executionResult = executionSummary.extend({
   approval_reasons: z.array(z.string()),
   limits: resourceLimits,
   timeout_seconds: z.number(),
+  /** Its turn in the line, from 1, and in how many seconds it comes, as far as can be told. */
   queue_position: z.int().positive().nullable(),
+  queue_estimate_seconds: z.int().nonnegative().nullable(),
   started_at: timestamp.nullable(),
   finished_at: timestamp.nullable(),
   exit_code: z.int().nullable(),

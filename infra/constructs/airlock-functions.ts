@@ -71,6 +71,7 @@ export class AirlockFunctions extends Construct {
     tables.executions.allow(executions.lambda, 'GetItem', 'PutItem', 'UpdateItem', 'Query');
     tables.audit.allow(executions.lambda, 'PutItem', 'Query');
     tables.ephemera.allow(executions.lambda, 'GetItem', 'PutItem');
+    tables.sandboxes.allow(executions.lambda, 'GetItem');
     this.#mayWrite(bucket, executions, 'manifests', 'blobs');
     this.#mayRead(bucket, executions, 'events', 'archive', 'artifacts');
     executions.allow(['states:StartExecution'], [this.#props.stateMachineArn]);

@@ -2,7 +2,8 @@ import { StopExecutionCommand } from '@aws-sdk/client-sfn';
 import { GetCommand } from '@aws-sdk/lib-dynamodb';
 import { createClient } from 'redis';
 import { describe, expect, it } from 'vitest';
-import { allEvents, approve, finished, get, inPhase, status, submit, textOf, until } from '../support/airlock.ts';
+import { approvalOf, approve, finished, get, status, submit, until } from '../support/airlock.ts';
+import { countingRun, expectWholeRun } from '../support/counting.ts';
 import {
   executionRow,
   invoke,
@@ -11,53 +12,34 @@ import {
   output,
   stepFunctions,
   tables,
+  timesEntered,
   withFrozen,
   withVariable,
 } from '../support/faults.ts';
 
-const counting = (seconds: number) =>
-  `import os, time\nprint("started", os.getpid(), flush=True)\nfor n in range(${seconds * 10}):\n    print(n, flush=True)\n    time.sleep(0.1)`;
-const numbers = (seconds: number) => Array.from({ length: seconds * 10 }, (_, n) => `${n}\n`).join('');
-
-/** A run that is under way: its first output has been seen. */
-async function running(seconds: number) {
-  const submitted = await submit({ language: 'python', code: counting(seconds), timeout_seconds: 120 });
-  await approve(submitted);
-  await inPhase(submitted.execution_id, 'running');
-  return submitted.execution_id;
-}
-
-async function expectWholeRun(executionId: string, seconds: number) {
-  const result = await finished(executionId);
-  expect(result).toMatchObject({ status: 'completed', error: null });
-  const events = await allEvents(executionId);
-  expect(events.map((event) => event.seq)).toEqual(events.map((_, index) => index + 1));
-  expect(events.filter((event) => event.type === 'started')).toHaveLength(1);
-  expect(textOf(events, 'stdout').replace(/^started \d+\n/, '')).toBe(numbers(seconds));
-}
-
 describe('a run goes on, once, with all its output', () => {
   it('when its dispatcher is killed', async () => {
-    const executionId = await running(5);
+    const executionId = await countingRun(5);
     expect(killWorkersOf('tasks/run-in-sandbox')).toBeGreaterThan(0);
     await expectWholeRun(executionId, 5);
   });
 
-  it('when dispatchers hand over to each other', async () => {
-    await withVariable('tasks/run-in-sandbox', 'DISPATCH_BUDGET_MS', '2000', async () => {
-      const executionId = await running(8);
-      await expectWholeRun(executionId, 8);
+  it('when dispatchers hand over to each other, three times and more', async () => {
+    await withVariable('tasks/run-in-sandbox', 'DISPATCH_BUDGET_MS', '5000', async () => {
+      const executionId = await countingRun(20);
+      await expectWholeRun(executionId, 20);
+      expect(await timesEntered(executionId, 'Run in a sandbox')).toBeGreaterThan(3);
     });
   });
 
   it('when the live log is away', async () => {
-    const executionId = await running(4);
+    const executionId = await countingRun(4);
     await withFrozen('valkey', () => new Promise((resolve) => setTimeout(resolve, 6000)));
     await expectWholeRun(executionId, 4);
   });
 
   it('when the live log loses everything in the middle', async () => {
-    const executionId = await running(4);
+    const executionId = await countingRun(4);
     const valkey = createClient({ url: status.valkey_url });
     await valkey.connect();
     await valkey.flushAll();
@@ -66,7 +48,7 @@ describe('a run goes on, once, with all its output', () => {
   });
 
   it('when the cloud does not answer for a while', async () => {
-    const executionId = await running(4);
+    const executionId = await countingRun(4);
     await withFrozen('emulator', () => new Promise((resolve) => setTimeout(resolve, 5000)));
     await expectWholeRun(executionId, 4);
   });
@@ -74,7 +56,7 @@ describe('a run goes on, once, with all its output', () => {
 
 describe('a run whose sandbox is killed', () => {
   it('ends as failed with sandbox_lost, keeps its output, and is not started again', async () => {
-    const executionId = await running(60);
+    const executionId = await countingRun(60);
     const { sandbox_id: sandboxId } = await executionRow(executionId);
     await until('some durable output', async () => (await get(executionId)).last_seq > 10);
     expect(killSandbox(String(sandboxId))).toBeGreaterThan(0);
@@ -104,7 +86,7 @@ describe('a sandbox that died while it was idle', () => {
 describe('an execution whose state machine is gone', () => {
   it('is taken up again by the reconciler with its approval, and runs once', async () => {
     const submitted = await submit({ language: 'python', code: 'print("after all")' });
-    await until('the machine to wait', async () => (await import('../support/airlock.ts')).approvalOf(submitted));
+    await until('the machine to wait', () => approvalOf(submitted));
     const arn = `${output('ExecutionStateMachineArn').replace(':stateMachine:', ':execution:')}:${submitted.execution_id}-1`;
     await stepFunctions.send(new StopExecutionCommand({ executionArn: arn, cause: 'test' }));
     await approve(submitted);

@@ -58,7 +58,7 @@ describe('a live subscription', () => {
   it('misses nothing across a lost connection', async () => {
     const submitted = await submit({ language: 'python', code: counting });
     await approve(submitted);
-    await inPhase(submitted.execution_id, 'running', 'collecting', 'done');
+    await inPhase(submitted.execution_id, ['running', 'collecting', 'done']);
     const first = await open();
     first.subscribe(submitted.execution_id);
     await until('some events', async () => first.text().includes('5\n'));

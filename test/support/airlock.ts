@@ -131,13 +131,20 @@ export async function until<T>(what: string, look: () => Promise<T | null | unde
   throw new Error(`waited ${withinMs} ms for: ${what}`);
 }
 
-export const inPhase = (executionId: string, ...phases: ExecutionResult['phase'][]): Promise<ExecutionResult> =>
-  until(`phase ${phases.join(' or ')} of ${executionId}`, async () => {
-    const execution = await get(executionId);
-    return phases.includes(execution.phase) && execution;
-  });
+type Phase = ExecutionResult['phase'];
 
-export const finished = (executionId: string): Promise<ExecutionResult> => inPhase(executionId, 'done');
+export const inPhase = (executionId: string, phase: Phase | readonly Phase[], withinMs?: number): Promise<ExecutionResult> =>
+  until(
+    `phase ${phase} of ${executionId}`,
+    async () => {
+      const execution = await get(executionId);
+      return [phase].flat().includes(execution.phase) && execution;
+    },
+    withinMs,
+  );
+
+export const finished = (executionId: string, withinMs?: number): Promise<ExecutionResult> =>
+  inPhase(executionId, 'done', withinMs);
 
 export interface EventsAnswer {
   readonly events: RunEvent[];

@@ -7,7 +7,7 @@ import {
   LambdaClient,
   UpdateFunctionConfigurationCommand,
 } from '@aws-sdk/client-lambda';
-import { SFNClient } from '@aws-sdk/client-sfn';
+import { GetExecutionHistoryCommand, SFNClient } from '@aws-sdk/client-sfn';
 import { DynamoDBDocumentClient, GetCommand } from '@aws-sdk/lib-dynamodb';
 import { status } from './airlock.ts';
 
@@ -59,6 +59,13 @@ export async function executionRow(executionId: string): Promise<Record<string, 
   );
   if (!Item) throw new Error(`there is no row ${executionId}`);
   return Item;
+}
+
+/** How often the machine of the first attempt entered a state. */
+export async function timesEntered(executionId: string, state: string): Promise<number> {
+  const executionArn = `${output('ExecutionStateMachineArn').replace(':stateMachine:', ':execution:')}:${executionId}-1`;
+  const { events } = await stepFunctions.send(new GetExecutionHistoryCommand({ executionArn, maxResults: 1000 }));
+  return (events ?? []).filter((event) => event.stateEnteredEventDetails?.name === state).length;
 }
 
 /** Processes of this machine whose environment holds the text. */

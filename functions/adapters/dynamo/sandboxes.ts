@@ -1,7 +1,7 @@
 import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb';
 import { GetCommand, UpdateCommand, type UpdateCommandInput } from '@aws-sdk/lib-dynamodb';
 import { sandbox as sandboxSchema } from '../../contracts/sandbox.ts';
-import type { SandboxStore } from '../../core/sandbox/ports.ts';
+import type { Place, SandboxStore } from '../../core/sandbox/ports.ts';
 import { createOnly, transact } from './changes.ts';
 import { documents } from './client.ts';
 
@@ -34,7 +34,13 @@ export function dynamoSandboxes(table: string): SandboxStore {
 
     async pool(pool) {
       const { Item } = await documents.send(new GetCommand({ TableName: table, Key: poolKey(pool), ConsistentRead: true }));
-      return { starting: members(Item?.starting), idle: members(Item?.idle), admitted: members(Item?.admitted) };
+      return {
+        starting: members(Item?.starting),
+        idle: members(Item?.idle),
+        admitted: members(Item?.admitted).map(placeOf),
+        mean_start_seconds: meanOf(Item?.start_ms, Item?.starts),
+        mean_run_seconds: meanOf(Item?.run_ms, Item?.runs),
+      };
     },
 
     async addStarting(sandbox, size) {
@@ -127,9 +133,13 @@ export function dynamoSandboxes(table: string): SandboxStore {
         new UpdateCommand({
           TableName: table,
           Key: poolKey(row?.pool ?? 'default'),
-          UpdateExpression: 'ADD #idle :member DELETE #starting :member',
+          UpdateExpression: 'ADD #idle :member, starts :one, start_ms :took DELETE #starting :member',
           ExpressionAttributeNames: { '#starting': 'starting', '#idle': 'idle' },
-          ExpressionAttributeValues: { ':member': new Set([sandboxId]) },
+          ExpressionAttributeValues: {
+            ':member': new Set([sandboxId]),
+            ':one': 1,
+            ':took': row ? now.getTime() - Date.parse(row.created_at) : 0,
+          },
         }),
       );
       return true;
@@ -186,29 +196,44 @@ export function dynamoSandboxes(table: string): SandboxStore {
       return isStopped;
     },
 
-    admit: (pool, executionId, maxConcurrent) =>
+    admit: (pool, place, maxConcurrent) =>
       succeeds({
         TableName: table,
         Key: poolKey(pool),
         UpdateExpression: 'ADD #admitted :member',
         ConditionExpression: 'attribute_not_exists(#admitted) OR size(#admitted) < :max OR contains(#admitted, :id)',
         ExpressionAttributeNames: { '#admitted': 'admitted' },
-        ExpressionAttributeValues: { ':member': new Set([executionId]), ':id': executionId, ':max': maxConcurrent },
+        ExpressionAttributeValues: { ':member': new Set([memberOf(place)]), ':id': memberOf(place), ':max': maxConcurrent },
       }),
 
-    async releasePlace(pool, executionId) {
-      await documents.send(
-        new UpdateCommand({
-          TableName: table,
-          Key: poolKey(pool),
-          UpdateExpression: 'DELETE #admitted :member',
-          ExpressionAttributeNames: { '#admitted': 'admitted' },
-          ExpressionAttributeValues: { ':member': new Set([executionId]) },
-        }),
-      );
+    async releasePlace(pool, place, usedSeconds) {
+      await succeeds({
+        TableName: table,
+        Key: poolKey(pool),
+        UpdateExpression: `DELETE #admitted :member${usedSeconds === null ? '' : ' ADD runs :one, run_ms :used'}`,
+        // It still holds the place: what is repeated counts once.
+        ConditionExpression: 'contains(#admitted, :id)',
+        ExpressionAttributeNames: { '#admitted': 'admitted' },
+        ExpressionAttributeValues: {
+          ':member': new Set([memberOf(place)]),
+          ':id': memberOf(place),
+          ...(usedSeconds === null ? {} : { ':one': 1, ':used': Math.round(usedSeconds * 1000) }),
+        },
+      });
     },
   };
 }
+
+/** Members of a set are strings; neither id holds a space. */
+const memberOf = ({ execution_id, user_id }: Place): string => `${execution_id} ${user_id}`;
+
+function placeOf(member: string): Place {
+  const [execution_id = '', user_id = ''] = member.split(' ');
+  return { execution_id, user_id };
+}
+
+const meanOf = (milliseconds: unknown, count: unknown): number | null =>
+  typeof milliseconds === 'number' && typeof count === 'number' && count > 0 ? milliseconds / count / 1000 : null;
 
 /** A week to look at what happened to a sandbox; then its row expires. */
 const KEPT_AFTER_STOP_SECONDS = 7 * 24 * 3600;

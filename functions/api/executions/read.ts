@@ -5,7 +5,7 @@ import { artifactKey } from '../../core/execution/dispatch.ts';
 import { readLog } from '../../core/execution/log.ts';
 import { resultOf, summaryOf } from '../../core/execution/view.ts';
 import { type Actor, maySee, maySeeAll } from '../../core/identity/actor.ts';
-import { queuePositionOf } from '../../core/sandbox/line.ts';
+import { placeInLine } from '../../core/sandbox/line.ts';
 import type { ApiAnswer, ApiRequest } from '../../runtime/api-handler.ts';
 import { ApiError } from '../../runtime/errors.ts';
 import type { Parts } from './index.ts';
@@ -84,11 +84,11 @@ export async function getFile(
 }
 
 export async function viewOf(parts: Parts, row: Execution): Promise<ExecutionResult> {
-  const [trail, position] = await Promise.all([
+  const [trail, place] = await Promise.all([
     parts.executions.auditTrail(row.execution_id),
-    queuePositionOf(parts.executions, row),
+    placeInLine({ ...parts, maxConcurrent: parts.configuration.interpreter.max_concurrent_executions }, row),
   ]);
-  return resultOf(row, trail, position);
+  return resultOf(row, trail, place);
 }
 
 /** Not there and not yours are one answer. */

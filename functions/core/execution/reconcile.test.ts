@@ -2,6 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { NOW, newExecutionId, openApprovalOf, queuedExecution } from '../../../test/support/entities.ts';
 import { memoryApprovals, memoryExecutions, memorySandboxes, memoryTokens } from '../../../test/support/memory/stores.ts';
 import type { Execution } from '../../contracts/execution.ts';
+import { approvalIdOf } from '../../contracts/ids.ts';
+import { updateApproval, withdraw } from '../approval/decide.ts';
 import { appendToChain, EMPTY_CHAIN } from '../audit/chain.ts';
 import { reconcile } from './reconcile.ts';
 
@@ -66,6 +68,18 @@ describe('the reconciler', () => {
     expect(started).toEqual(ids.map((id) => `${id}-2`));
   });
 
+  it('starts again what was decided a minute ago and did not go on', async () => {
+    const { parts, running, started, addWaiting } = reconciler();
+    const id = await addWaiting('token');
+    running.add(id);
+    await updateApproval(parts.approvals, approvalIdOf(id), NOW, (request) => {
+      const change = withdraw(request, 'user-1', NOW);
+      return change && { change };
+    });
+    await reconcile(parts);
+    expect(started).toEqual([`${id}-2`]);
+  });
+
   it('finds the one that is lost behind hundreds that wait', async () => {
     const { parts, running, started, addWaiting } = reconciler();
     for (let count = 0; count < 250; count += 1) running.add(await addWaiting('token'));
@@ -83,7 +97,7 @@ describe('the reconciler', () => {
 
   it('gives back the place of an execution that ended or never was', async () => {
     const { parts } = reconciler();
-    await parts.sandboxes.admit('default', newExecutionId(), 5);
+    await parts.sandboxes.admit('default', { execution_id: newExecutionId(), user_id: 'user-1' }, 5);
     expect(await reconcile(parts)).toMatchObject({ released: 1 });
     expect((await parts.sandboxes.pool('default')).admitted).toEqual([]);
   });

@@ -8,7 +8,7 @@ import { expire, updateApproval } from '../approval/decide.ts';
 import type { ApprovalStore } from '../approval/ports.ts';
 import type { Clock } from '../clock.ts';
 import { DEFAULT_POOL } from '../sandbox/line.ts';
-import type { SandboxStore } from '../sandbox/ports.ts';
+import type { Place, SandboxStore } from '../sandbox/ports.ts';
 import type { ExecutionMachine, ExecutionStore, TaskTokens } from './ports.ts';
 import { takeOver, update } from './transitions.ts';
 
@@ -55,6 +55,8 @@ async function isServed(parts: ReconcilerParts, row: Execution): Promise<boolean
   if (row.phase === 'awaiting_approval') {
     const request = await parts.approvals.get(approvalIdOf(row.execution_id));
     if (request?.task_token === undefined || request.attempt !== row.attempt) return false;
+    // Decided, and yet nobody went on.
+    if (request.status !== 'open' && parts.clock.now().getTime() - Date.parse(request.closed_at) > UNTOUCHED_MS) return false;
   }
   return await parts.machine.isRunning(row.execution_id, row.attempt);
 }
@@ -90,10 +92,10 @@ async function expireApprovals(parts: ReconcilerParts): Promise<number> {
 async function releaseEnded(parts: ReconcilerParts): Promise<number> {
   const { admitted } = await parts.sandboxes.pool(DEFAULT_POOL);
   let released = 0;
-  for (const executionId of admitted) {
-    const row = await parts.executions.get(executionId);
+  for (const place of admitted) {
+    const row = await parts.executions.get(place.execution_id);
     if (row && row.phase !== 'done') continue;
-    await release(parts, executionId, row);
+    await release(parts, place, row);
     released += 1;
   }
   return released;
@@ -102,10 +104,11 @@ async function releaseEnded(parts: ReconcilerParts): Promise<number> {
 /** Gives back what an ended execution held. */
 export async function release(
   parts: Pick<ReconcilerParts, 'sandboxes' | 'clock'>,
-  executionId: string,
+  place: Place,
   row: Execution | null,
 ): Promise<void> {
   if (row && 'sandbox_id' in row && row.sandbox_id)
     await parts.sandboxes.markStopped(row.sandbox_id, 'its run ended', parts.clock.now());
-  await parts.sandboxes.releasePlace(DEFAULT_POOL, executionId);
+  const usedSeconds = row?.phase === 'done' && row.run_started_at ? row.outcome.duration_seconds : null;
+  await parts.sandboxes.releasePlace(DEFAULT_POOL, place, usedSeconds);
 }

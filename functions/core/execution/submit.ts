@@ -11,7 +11,7 @@ import { EMPTY_CHAIN } from '../audit/chain.ts';
 import type { Actor } from '../identity/actor.ts';
 import { isApprovalRequired, mayUseProfile } from '../policy/approval-requirement.ts';
 import type { Configuration } from '../policy/configuration.ts';
-import { resolveLimits } from '../policy/limits.ts';
+import { mostConcurrent, resolveLimits } from '../policy/limits.ts';
 import { isBlocked, review } from '../policy/review.ts';
 import { canonicalJson, sha256 } from '../text/json.ts';
 
@@ -121,6 +121,7 @@ export function prepareSubmission(
   });
   const manifestBytes = Buffer.from(canonicalJson(manifest), 'utf8');
   const at = now.toISOString();
+  const maxConcurrent = mostConcurrent(configuration, actor.roles);
   const common = {
     execution_id: executionId,
     attempt: 1,
@@ -135,6 +136,7 @@ export function prepareSubmission(
     manifest_key: manifestKey(executionId),
     limits: resolved.limits,
     timeout_seconds: resolved.timeout_seconds,
+    ...(maxConcurrent === null ? {} : { max_concurrent: maxConcurrent }),
     created_at: at,
     updated_at: at,
     ...EMPTY_CHAIN,

@@ -1,6 +1,7 @@
 /** Rows as callers see them. */
 import type { AuditRecord } from '../../contracts/audit.ts';
 import type { Execution, ExecutionResult, ExecutionSummary } from '../../contracts/execution.ts';
+import type { QueuePlace } from '../sandbox/line.ts';
 
 export function summaryOf(row: Execution): ExecutionSummary {
   return {
@@ -19,7 +20,7 @@ export function summaryOf(row: Execution): ExecutionSummary {
   };
 }
 
-export function resultOf(row: Execution, trail: readonly AuditRecord[], queuePosition: number | null): ExecutionResult {
+export function resultOf(row: Execution, trail: readonly AuditRecord[], place: QueuePlace | null): ExecutionResult {
   const outcome = row.phase === 'done' ? row.outcome : null;
   return {
     ...summaryOf(row),
@@ -27,7 +28,8 @@ export function resultOf(row: Execution, trail: readonly AuditRecord[], queuePos
     approval_reasons: row.approval.reasons,
     limits: row.limits,
     timeout_seconds: row.timeout_seconds,
-    queue_position: queuePosition,
+    queue_position: place?.position ?? null,
+    queue_estimate_seconds: place?.estimate_seconds ?? null,
     started_at: 'run_started_at' in row ? (row.run_started_at ?? null) : null,
     finished_at: row.phase === 'done' ? row.finished_at : null,
     exit_code: outcome?.exit_code ?? null,

@@ -104,7 +104,16 @@ const executionSecurity = section({
     }),
     { error: 'a mapping from names to policies' },
   ),
-  sandbox_pool: section({ size: whole('sandboxes', 1, 1000), max_idle_seconds: seconds }),
+  role_limits: z
+    .partialRecord(z.enum(ROLES), section({ max_concurrent_executions: whole('executions', 1, 10_000) }), {
+      error: `a mapping from roles (${words(ROLES)}) to their limits`,
+    })
+    .default({}),
+  sandbox_pool: section({
+    size: whole('sandboxes', 1, 1000),
+    spare: whole('sandboxes', 0, 1000).optional(),
+    max_idle_seconds: seconds,
+  }),
 });
 
 const interpretedLanguage = section({

@@ -60,7 +60,15 @@ export const configurationSchema = z.strictObject({
     max_cpu: z.number().positive(),
     max_execution_time_seconds: seconds,
   }),
-  sandboxPool: z.strictObject({ size: z.int().positive(), max_idle_seconds: seconds }),
+  /** Of one person at the same time; a role left out has no limit of its own. */
+  roleLimits: z.partialRecord(z.enum(ROLES), z.strictObject({ max_concurrent_executions: z.int().positive() })),
+  sandboxPool: z.strictObject({
+    /** Tasks kept, those in use included. */
+    size: z.int().positive(),
+    /** Of them ready whatever is in use. */
+    spare: z.int().nonnegative(),
+    max_idle_seconds: seconds,
+  }),
   approvalServer: z.strictObject({ port, web_interface_port: port }),
   approvalRules: z.strictObject({
     code_execution: z.strictObject({

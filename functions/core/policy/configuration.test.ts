@@ -188,6 +188,13 @@ describe('a mistake is refused with file, line, path, expectation and what came'
       'false',
     ],
     ['a pool larger than ever used', [SECURITY, 'size: 2', 'size: 11'], 'sandbox_pool.size', 'at most 10'],
+    ['more spare than there is', [SECURITY, 'spare: 2', 'spare: 3'], 'sandbox_pool.spare', 'at most 2'],
+    [
+      'a limit of no role',
+      [SECURITY, '  developer:\n    max_con', '  nobody:\n    max_con'],
+      'role_limits.nobody',
+      'a mapping from roles',
+    ],
     ['no pool', [SECURITY, 'size: 2', 'size: 0'], 'sandbox_pool.size', 'from 1'],
     ['an empty pattern', [SAFETY, '"rm -rf"', '" "'], 'dangerous_patterns[0]', 'text to look for'],
     [

@@ -187,10 +187,14 @@ function* poolProblems({ security, interpreter }: Files): Generator<Configuratio
     const expected = `at most ${most} (server.max_concurrent_executions in code-interpreter-mcp.yaml): more would never be used`;
     yield security.problem(['sandbox_pool', 'size'], expected);
   }
+  const { size, spare } = security.content.sandbox_pool;
+  if (spare !== undefined && spare > size) {
+    yield security.problem(['sandbox_pool', 'spare'], `at most ${size} (sandbox_pool.size)`);
+  }
 }
 
 function resolve(files: Files): Configuration {
-  const { execution_environments, security_policies, sandbox_pool } = files.security.content;
+  const { execution_environments, security_policies, role_limits, sandbox_pool } = files.security.content;
   const { server, languages, security } = files.interpreter.content;
   const { code_execution: safety } = files.safety.content.safety_policies;
   const thresholds = files.safety.content.risk_thresholds;
@@ -225,7 +229,8 @@ function resolve(files: Files): Configuration {
       max_cpu: security.resource_limits.cpu_shares / 1024,
       max_execution_time_seconds: security.resource_limits.execution_time,
     },
-    sandboxPool: sandbox_pool,
+    roleLimits: role_limits,
+    sandboxPool: { ...sandbox_pool, spare: sandbox_pool.spare ?? sandbox_pool.size },
     approvalServer: files.humans.content.server,
     approvalRules: files.humans.content.approval_rules,
     review: {

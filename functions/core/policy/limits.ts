@@ -2,6 +2,7 @@
 import type { FieldError } from '../../contracts/errors.ts';
 import type { RequestedLimits } from '../../contracts/execution.ts';
 import type { ResourceLimits } from '../../contracts/manifest.ts';
+import type { Role } from '../identity/actor.ts';
 import { formatByteSize, parseByteSize } from './byte-size.ts';
 import type { Configuration } from './configuration.ts';
 
@@ -78,6 +79,13 @@ export function resolveLimits(configuration: Configuration, request: LimitsReque
           (value) => `${value} s`,
         );
   return errors.length > 0 ? { errors } : { limits, timeout_seconds };
+}
+
+/** How many runs a person of these roles may have at the same time: the most generous role counts; null when one of them sets no limit. */
+export function mostConcurrent(configuration: Configuration, roles: readonly Role[]): number | null {
+  const limits = roles.map((role) => configuration.roleLimits[role]?.max_concurrent_executions ?? Number.POSITIVE_INFINITY);
+  const most = Math.max(...limits);
+  return Number.isFinite(most) ? most : null;
 }
 
 /** What was asked, as written and as a number; null for what is none; undefined when nothing was asked. */

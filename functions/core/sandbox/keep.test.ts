@@ -46,7 +46,7 @@ function keeper() {
     probe: async ({ sandbox_id }) => void probed.push(sandbox_id),
     clock: { now: () => now },
     ids: { uuid: () => newSandboxId().slice(4) },
-    settings: { poolSize: 3, maxIdleSeconds: 600, maxConcurrent: 5, imageId: IMAGE_ID, ticketKeyId: 'key-1' },
+    settings: { poolSize: 3, spare: 3, maxIdleSeconds: 600, maxConcurrent: 5, imageId: IMAGE_ID, ticketKeyId: 'key-1' },
   };
   const pass = (seconds: number) => {
     now = new Date(now.getTime() + seconds * 1000);

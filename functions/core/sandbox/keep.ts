@@ -18,7 +18,14 @@ export interface KeeperParts {
   readonly probe: (sandbox: { sandbox_id: string; task_arn: string; address: string }) => Promise<void>;
   readonly clock: Clock;
   readonly ids: Ids;
-  readonly settings: { poolSize: number; maxIdleSeconds: number; maxConcurrent: number; imageId: string; ticketKeyId: string };
+  readonly settings: {
+    poolSize: number;
+    spare: number;
+    maxIdleSeconds: number;
+    maxConcurrent: number;
+    imageId: string;
+    ticketKeyId: string;
+  };
 }
 
 /** A task that has not come up by then is given up; Fargate needs tens of seconds. */
@@ -28,7 +35,7 @@ const SURPLUS_PATIENCE_MS = 2 * 60_000;
 const PROBE_AGAIN_MS = 60_000;
 
 export async function keepPool(parts: KeeperParts): Promise<{ started: number; admitted: number; stillStarting: number }> {
-  const wanted = parts.settings.poolSize + (await demand(parts));
+  const wanted = await sandboxesWanted(parts);
   const stillStarting = await followTasks(parts, wanted);
   const started = await refill(parts, wanted);
   const admitted = await admitWaiting({ ...parts, maxConcurrent: parts.settings.maxConcurrent });
@@ -87,9 +94,13 @@ async function orphanReason(parts: Pick<KeeperParts, 'executions'>, row: Sandbox
   return null;
 }
 
-/** Sandboxes wanted beyond the idle ones kept: one for each execution that waits and may run. */
-async function demand({ executions, settings }: KeeperParts): Promise<number> {
-  return (await executions.listOpen('queued', settings.maxConcurrent)).length;
+/** How many should stand ready or come up: the pool less what is in use, some to spare at any rate, and one for each that waits. */
+async function sandboxesWanted({ executions, sandboxes, settings }: KeeperParts): Promise<number> {
+  const [waiting, pool] = await Promise.all([
+    executions.listOpen('queued', settings.maxConcurrent),
+    sandboxes.pool(DEFAULT_POOL),
+  ]);
+  return Math.max(settings.spare, settings.poolSize - pool.admitted.length) + waiting.length;
 }
 
 async function refill(parts: KeeperParts, wanted: number): Promise<number> {

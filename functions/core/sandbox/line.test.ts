@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { IMAGE_ID, NOW, newExecutionId, newSandboxId, queuedExecution } from '../../../test/support/entities.ts';
 import { memoryExecutions, memorySandboxes, memoryTokens } from '../../../test/support/memory/stores.ts';
 import { appendToChain, EMPTY_CHAIN } from '../audit/chain.ts';
-import { admitWaiting, inTurn } from './line.ts';
+import { admitWaiting, estimateWait, inTurn } from './line.ts';
 
 const at = (user: string, second: number) => ({
   execution_id: newExecutionId(),
@@ -13,8 +13,21 @@ const at = (user: string, second: number) => ({
 
 describe('the line', () => {
   it('lets users take turns, each user’s own in order', () => {
-    const line = inTurn([at('a', 0), at('a', 1), at('a', 2), at('b', 3), at('c', 4), at('b', 5)]);
-    expect(line.map((row) => row.requester.user_id).join('')).toBe('abcaba');
+    const { next } = inTurn([at('a', 0), at('a', 1), at('a', 2), at('b', 3), at('c', 4), at('b', 5)]);
+    expect(next.map((row) => row.requester.user_id).join('')).toBe('abcaba');
+  });
+
+  it('holds back what goes beyond what a user may run at the same time, and lets others pass', () => {
+    const limited = (second: number) => ({ ...at('a', second), max_concurrent: 2 });
+    const running = [{ execution_id: newExecutionId(), user_id: 'a' }];
+    const { next, held } = inTurn([limited(0), limited(1), limited(2), at('b', 3), at('b', 4)], running);
+    expect(next.map((row) => row.requester.user_id).join('')).toBe('abb');
+    expect(held.map((row) => row.requester.user_id).join('')).toBe('aa');
+  });
+
+  it('does not count a place twice that its holder waits with again', () => {
+    const row = { ...at('a', 0), max_concurrent: 1 };
+    expect(inTurn([row], [{ execution_id: row.execution_id, user_id: 'a' }]).next).toEqual([row]);
   });
 
   it('holds everybody once, in each user’s own order, and nobody waits for more than one of each other user per own turn', () => {
@@ -24,7 +37,7 @@ describe('the line', () => {
     fc.assert(
       fc.property(waiting, (rows) => {
         const queued = rows.map(({ user, second }) => at(user, second));
-        const line = inTurn(queued);
+        const { next: line } = inTurn(queued);
         expect(new Set(line)).toEqual(new Set(queued));
         for (const user of ['a', 'b', 'c', 'd']) {
           const own = line.filter((row) => row.requester.user_id === user);
@@ -80,5 +93,24 @@ describe('admission', () => {
     await admitWaiting(parts);
     await admitWaiting(parts);
     expect(parts.tokens.completed).toEqual(['token-0', 'token-0']);
+  });
+});
+
+describe('the estimate', () => {
+  const pool = { starting: [], idle: ['sbx_1'], admitted: [], mean_start_seconds: 30, mean_run_seconds: 8 };
+  const busy = Array.from({ length: 2 }, (_, index) => ({ execution_id: `exec_${index}`, user_id: 'a' }));
+
+  it('is nothing where a sandbox stands ready, and a start where none does', () => {
+    expect(estimateWait(1, pool, 2)).toBe(0);
+    expect(estimateWait(2, pool, 2)).toBe(30);
+  });
+
+  it('counts the rounds of runs that end before', () => {
+    expect(estimateWait(1, { ...pool, idle: [], admitted: busy }, 2)).toBe(38);
+    expect(estimateWait(5, { ...pool, admitted: busy }, 2)).toBe(3 * 8 + 30);
+  });
+
+  it('says tens of seconds before anything was measured', () => {
+    expect(estimateWait(1, { ...pool, idle: [], mean_start_seconds: null, mean_run_seconds: null }, 2)).toBe(40);
   });
 });

@@ -5,40 +5,71 @@
  */
 import type { ExecutionIn } from '../../contracts/execution.ts';
 import type { ExecutionStore, TaskTokens } from '../execution/ports.ts';
-import type { PoolState, SandboxStore } from './ports.ts';
+import type { Place, PoolState, SandboxStore } from './ports.ts';
 
 type Queued = ExecutionIn<'queued'>;
 
 export const DEFAULT_POOL = 'default';
 const LINE_LIMIT = 200;
 
-/** Round-robin over users, each user's own in order; users are ordered by who has waited longest. */
-export function inTurn<T extends { requester: { user_id: string }; queued_at: string; execution_id: string }>(
-  waiting: readonly T[],
-): T[] {
+type Waiting = Pick<Queued, 'queued_at' | 'execution_id' | 'max_concurrent'> & {
+  readonly requester: { readonly user_id: string };
+};
+
+/**
+ * Round-robin over users, each user's own in order; users are ordered by who has waited longest. Those beyond what their user may run
+ * at the same time are `held`, and let everybody else pass.
+ */
+export function inTurn<T extends Waiting>(waiting: readonly T[], admitted: readonly Place[] = []): { next: T[]; held: T[] } {
   const inOrder = [...waiting].sort(
     (a, b) => a.queued_at.localeCompare(b.queued_at) || a.execution_id.localeCompare(b.execution_id),
   );
-  const lines = Map.groupBy(inOrder, (row) => row.requester.user_id);
-  const turns: T[] = [];
-  for (let turn = 0; turns.length < waiting.length; turn += 1) {
-    for (const line of lines.values()) {
-      const row = line[turn];
-      if (row) turns.push(row);
-    }
-  }
-  return turns;
+  const waits = new Set(waiting.map((row) => row.execution_id));
+  const lines = [...Map.groupBy(inOrder, (row) => row.requester.user_id)].map(([userId, line]) => {
+    // Whoever holds a place and waits again stands in the line itself.
+    const running = admitted.filter((place) => place.user_id === userId && !waits.has(place.execution_id)).length;
+    const most = line[0]?.max_concurrent ?? Number.POSITIVE_INFINITY;
+    const free = Math.max(0, most - running);
+    return { next: line.slice(0, free), held: line.slice(free) };
+  });
+  return { next: takeTurns(lines.map((line) => line.next)), held: takeTurns(lines.map((line) => line.held)) };
 }
 
-/** Place in the line, from 1; null when the execution does not wait. */
-export async function queuePositionOf(
-  executions: ExecutionStore,
+function takeTurns<T>(lines: readonly (readonly T[])[]): T[] {
+  const longest = Math.max(0, ...lines.map((line) => line.length));
+  return Array.from({ length: longest }, (_, turn) => lines.flatMap((line) => line.slice(turn, turn + 1))).flat();
+}
+
+export interface QueuePlace {
+  /** From 1. */
+  readonly position: number;
+  readonly estimate_seconds: number;
+}
+
+/** Where an execution stands in the line; null when it does not wait there. */
+export async function placeInLine(
+  parts: Pick<LineParts, 'executions' | 'sandboxes' | 'maxConcurrent'>,
   row: { execution_id: string; phase: string },
-): Promise<number | null> {
+): Promise<QueuePlace | null> {
   if (row.phase !== 'queued') return null;
-  const line = inTurn(await waitingRows(executions));
+  const { waiting, pool } = await lineNow(parts);
+  const { next, held } = inTurn(waiting, pool.admitted);
+  const line = [...next, ...held];
   const index = line.findIndex((other) => other.execution_id === row.execution_id);
-  return index < 0 ? line.length + 1 : index + 1;
+  const position = index < 0 ? line.length + 1 : index + 1;
+  return { position, estimate_seconds: estimateWait(position, pool, parts.maxConcurrent) };
+}
+
+/** Until something was measured: a task on Fargate takes tens of seconds to come up. */
+const START_SECONDS = 40;
+const RUN_SECONDS = 10;
+
+/** Rounds of runs that end before it is this one's turn, and the start of a sandbox when none stands ready for it. */
+export function estimateWait(position: number, pool: PoolState, maxConcurrent: number): number {
+  const free = Math.max(0, maxConcurrent - pool.admitted.length);
+  const rounds = Math.ceil(Math.max(0, position - free) / maxConcurrent);
+  const start = position <= pool.idle.length ? 0 : (pool.mean_start_seconds ?? START_SECONDS);
+  return Math.ceil(rounds * (pool.mean_run_seconds ?? RUN_SECONDS) + start);
 }
 
 export interface LineParts {
@@ -67,11 +98,12 @@ export async function lineNow(parts: Pick<LineParts, 'executions' | 'sandboxes'>
 /** Admits who is next in the line as it was seen; answers with their ids. */
 export async function admitNext(parts: LineParts, { waiting, pool }: Line): Promise<string[]> {
   const admitted: string[] = [];
-  for (const row of inTurn(waiting)) {
+  for (const row of inTurn(waiting, pool.admitted).next) {
     if (admitted.length >= pool.idle.length) break;
     if (!row.queue_token) continue;
-    const holdsPlace = pool.admitted.includes(row.execution_id);
-    if (!holdsPlace && !(await parts.sandboxes.admit(DEFAULT_POOL, row.execution_id, parts.maxConcurrent))) break;
+    const place = { execution_id: row.execution_id, user_id: row.requester.user_id };
+    const holdsPlace = pool.admitted.some((one) => one.execution_id === row.execution_id);
+    if (!holdsPlace && !(await parts.sandboxes.admit(DEFAULT_POOL, place, parts.maxConcurrent))) break;
     await parts.tokens.complete(row.queue_token);
     admitted.push(row.execution_id);
   }

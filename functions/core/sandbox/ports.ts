@@ -1,11 +1,20 @@
 import type { Sandbox, SandboxIn } from '../../contracts/sandbox.ts';
 import type { Health, Refusal, RunEvent } from '../../contracts/sandbox-protocol.ts';
 
-/** The pool's members that serve nobody yet, and the executions that hold a place among the concurrent ones. */
+/** A place among the executions that run at the same time. */
+export interface Place {
+  readonly execution_id: string;
+  readonly user_id: string;
+}
+
+/** The pool's members that serve nobody yet, and who holds a place. */
 export interface PoolState {
   readonly starting: readonly string[];
   readonly idle: readonly string[];
-  readonly admitted: readonly string[];
+  readonly admitted: readonly Place[];
+  /** What it took on average so far, in seconds; null when there was none. */
+  readonly mean_start_seconds: number | null;
+  readonly mean_run_seconds: number | null;
 }
 
 export interface SandboxStore {
@@ -30,8 +39,9 @@ export interface SandboxStore {
   /** Any state → stopped; leaves the pool. False when it was stopped already. */
   markStopped(sandboxId: string, reason: string, now: Date): Promise<boolean>;
   /** Takes a place among the concurrent executions; true also when the execution holds one already. */
-  admit(pool: string, executionId: string, maxConcurrent: number): Promise<boolean>;
-  releasePlace(pool: string, executionId: string): Promise<void>;
+  admit(pool: string, place: Place, maxConcurrent: number): Promise<boolean>;
+  /** Gives the place back, and remembers how long it was used. Repeating it changes nothing. */
+  releasePlace(pool: string, place: Place, usedSeconds: number | null): Promise<void>;
   /** True for one caller until the time is over. */
   lease(name: string, now: Date, milliseconds: number): Promise<boolean>;
   endLease(name: string): Promise<void>;

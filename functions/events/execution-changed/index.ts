@@ -23,7 +23,8 @@ export const handler = streamHandler('execution changed', async ({ before, after
   if (!after) return;
   const row = execution.parse(after);
   const isNewPhase = before?.phase !== row.phase;
-  if (row.phase === 'done' && isNewPhase) await release(parts, row.execution_id, row);
+  if (row.phase === 'done' && isNewPhase)
+    await release(parts, { execution_id: row.execution_id, user_id: row.requester.user_id }, row);
   if (row.cancel_requested && (before?.cancel_requested === undefined || isNewPhase)) await cancel(row, row.cancel_requested);
   if (isNewPhase) await invokeLater(environment.PUSH_FUNCTION, { kind: 'status', execution_id: row.execution_id });
 });

@@ -39,6 +39,7 @@ const parts: KeeperParts = {
   ids,
   settings: {
     poolSize: configuration.sandboxPool.size,
+    spare: configuration.sandboxPool.spare,
     maxIdleSeconds: configuration.sandboxPool.max_idle_seconds,
     imageId: environment.SANDBOX_IMAGE_ID,
     ticketKeyId: environment.TICKET_KEY_ID,

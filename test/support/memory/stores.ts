@@ -6,7 +6,7 @@ import type { Sandbox } from '../../../functions/contracts/sandbox.ts';
 import type { RunEvent } from '../../../functions/contracts/sandbox-protocol.ts';
 import type { ApprovalStore } from '../../../functions/core/approval/ports.ts';
 import type { ExecutionStore, LiveLog, ObjectStore, TaskTokens } from '../../../functions/core/execution/ports.ts';
-import type { SandboxStore } from '../../../functions/core/sandbox/ports.ts';
+import type { Place, SandboxStore } from '../../../functions/core/sandbox/ports.ts';
 
 const copy = <T>(value: T): T => structuredClone(value);
 
@@ -125,10 +125,11 @@ export function memoryApprovals(): ApprovalStore {
 
 export function memorySandboxes(): SandboxStore {
   const rows = new Map<string, Sandbox>();
-  const pools = new Map<string, { starting: Set<string>; idle: Set<string>; admitted: Set<string> }>();
+  const pools = new Map<string, { starting: Set<string>; idle: Set<string>; admitted: Map<string, Place> }>();
+  const means = { starts: 0, start_ms: 0, runs: 0, run_ms: 0 };
   const leases = new Map<string, number>();
   const poolOf = (name: string) => {
-    const pool = pools.get(name) ?? { starting: new Set(), idle: new Set(), admitted: new Set() };
+    const pool = pools.get(name) ?? { starting: new Set(), idle: new Set(), admitted: new Map() };
     pools.set(name, pool);
     return pool;
   };
@@ -139,7 +140,13 @@ export function memorySandboxes(): SandboxStore {
     },
     async pool(name) {
       const { starting, idle, admitted } = poolOf(name);
-      return { starting: [...starting], idle: [...idle], admitted: [...admitted] };
+      return {
+        starting: [...starting],
+        idle: [...idle],
+        admitted: [...admitted.values()],
+        mean_start_seconds: means.starts > 0 ? means.start_ms / means.starts / 1000 : null,
+        mean_run_seconds: means.runs > 0 ? means.run_ms / means.runs / 1000 : null,
+      };
     },
     async addStarting(sandbox, size) {
       const pool = poolOf(sandbox.pool);
@@ -166,6 +173,8 @@ export function memorySandboxes(): SandboxStore {
       rows.set(id, { sandbox_id: id, pool, ticket_key_id, created_at, updated_at: now.toISOString(), status: 'idle', ...facts });
       poolOf(pool).starting.delete(id);
       poolOf(pool).idle.add(id);
+      means.starts += 1;
+      means.start_ms += now.getTime() - Date.parse(created_at);
       return true;
     },
     async claim(id, execution, now) {
@@ -201,14 +210,16 @@ export function memorySandboxes(): SandboxStore {
       });
       return true;
     },
-    async admit(name, id, max) {
+    async admit(name, place, max) {
       const { admitted } = poolOf(name);
-      if (!admitted.has(id) && admitted.size >= max) return false;
-      admitted.add(id);
+      if (!admitted.has(place.execution_id) && admitted.size >= max) return false;
+      admitted.set(place.execution_id, place);
       return true;
     },
-    async releasePlace(name, id) {
-      poolOf(name).admitted.delete(id);
+    async releasePlace(name, place, usedSeconds) {
+      if (!poolOf(name).admitted.delete(place.execution_id) || usedSeconds === null) return;
+      means.runs += 1;
+      means.run_ms += usedSeconds * 1000;
     },
     async lease(name, now, milliseconds) {
       if ((leases.get(name) ?? 0) >= now.getTime()) return false;

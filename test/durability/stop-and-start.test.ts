@@ -1,0 +1,68 @@
+/** `npm stop` in the middle of everything, and `npm start`. Runs after all other tests: their picture of the instance is gone then. */
+import { expect, it } from 'vitest';
+import { readInstance } from '../../local/instance.ts';
+import { startInstance, stopInstance } from '../../local/local-cloud.ts';
+import { allEvents, approvalOf, approve, finished, get, inPhase, submit, textOf, until } from '../support/airlock.ts';
+
+const APPROVALS = 5;
+const RUNS = 3;
+const PATIENT_MS = 900_000;
+
+const times = <T>(count: number, make: (index: number) => Promise<T>): Promise<T[]> =>
+  Promise.all(Array.from({ length: count }, (_, index) => make(index)));
+
+it(
+  `loses none of ${APPROVALS} waiting approvals and no record; ${RUNS} runs in flight end in a true state, none runs twice`,
+  async () => {
+    const waiting = await times(APPROVALS, (index) =>
+      submit({ language: 'python', code: `print("decided after all", ${index})` }),
+    );
+    for (const execution of waiting) await until('the approval request', () => approvalOf(execution).catch(() => null));
+    const flying = await times(RUNS, () =>
+      submit({
+        language: 'python',
+        code: 'import time\nfor n in range(2000):\n    print("alive", n, flush=True)\n    time.sleep(0.1)',
+        timeout_seconds: 240,
+      }),
+    );
+    for (const execution of flying) {
+      await approve(execution);
+      await inPhase(execution.execution_id, 'running');
+    }
+    const reached = new Map<string, number>();
+    for (const { execution_id: id } of flying)
+      reached.set(id, await until('durable output', async () => (await get(id)).output_offset || null));
+    const before = new Map<string, string[]>();
+    for (const { execution_id: id } of [...waiting, ...flying]) before.set(id, actions(await get(id)));
+
+    const name = process.env.AIRLOCK_INSTANCE ?? 'test';
+    const instance = readInstance(name);
+    if (!instance) throw new Error(`there is no instance ${name}`);
+    await stopInstance(instance);
+    await startInstance(name);
+
+    for (const { execution_id: id } of flying) {
+      const result = await finished(id, PATIENT_MS);
+      // Its sandbox went with the machine it ran on.
+      expect(result).toMatchObject({ status: 'failed', error: { code: 'sandbox_lost' } });
+      expect(result.output_offset).toBeGreaterThanOrEqual(reached.get(id) ?? 0);
+      const events = await allEvents(id);
+      expect(Buffer.byteLength(textOf(events, 'stdout') + textOf(events, 'stderr'))).toBe(result.output_offset);
+      expect(events.filter((event) => event.type === 'started')).toHaveLength(1);
+      expect(actions(result).filter((action) => action === 'run_started')).toHaveLength(1);
+      expect(actions(result).slice(0, before.get(id)?.length)).toEqual(before.get(id));
+    }
+    for (const [index, execution] of waiting.entries()) {
+      expect((await approvalOf(execution)).status).toBe('open');
+      await approve(execution);
+      const result = await finished(execution.execution_id, PATIENT_MS);
+      expect(result).toMatchObject({ status: 'completed', output: `decided after all ${index}\n` });
+      expect(actions(result).filter((action) => action === 'run_started')).toHaveLength(1);
+      expect(actions(result).slice(0, before.get(execution.execution_id)?.length)).toEqual(before.get(execution.execution_id));
+    }
+  },
+  2 * PATIENT_MS,
+);
+
+const actions = (result: { audit_trail: readonly { action: string }[] }): string[] =>
+  result.audit_trail.map((entry) => entry.action);
