@@ -11,7 +11,11 @@ const patient = { testTimeout: 180_000, hookTimeout: 240_000, fileParallelism: f
 export default defineConfig({
   test: {
     projects: [
-      project('unit', ['functions/**/*.test.ts', 'local/**/*.test.ts', 'sandbox-images/**/*.test.ts'], { testTimeout: 30_000 }),
+      project(
+        'unit',
+        ['test/contract/**/*.test.ts', 'functions/**/*.test.ts', 'local/**/*.test.ts', 'sandbox-images/**/*.test.ts'],
+        { testTimeout: 30_000 },
+      ),
       project('architecture', ['test/architecture/**/*.test.ts'], { testTimeout: 60_000 }),
       project('infra', ['test/infra/**/*.test.ts'], { testTimeout: 180_000, hookTimeout: 180_000 }),
       project('sandbox', ['test/sandbox/**/*.test.ts'], patient),

@@ -64,6 +64,8 @@ function miniStack(instance: Instance, engine: Engine, networkAnchor: string | u
       S3_DATA_DIR: objects,
       TMPDIR: temporary,
       LAMBDA_WARM_TTL_SECONDS: '120',
+      // A container that takes longer to start is given up by the emulator, and runs on without anybody knowing of it.
+      MINISTACK_DOCKER_TIMEOUT: '300',
       // Listeners that nothing here uses, on ports that two instances would fight for.
       SFTP_ENABLED: '0',
       IOT_MTLS_ENABLED: '0',

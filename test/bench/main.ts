@@ -3,18 +3,23 @@
  * not hold, or could not be measured, is said, and the rest goes on. `npm run bench [-- <name>…] [-- --full]`.
  */
 import { parseArgs } from 'node:util';
+import { as } from '../support/airlock.ts';
+import { trust } from '../support/trust.ts';
 import { approval } from './approval.ts';
+import { burst } from './burst.ts';
 import { cancel } from './cancel.ts';
 import { coldTask } from './cold-task.ts';
 import { concurrent } from './concurrent.ts';
 import { cpuBound } from './cpu-bound.ts';
+import { idleSandbox } from './idle-sandbox.ts';
 import { policyAndReview, tokenAndPermission } from './in-process.ts';
 import { inTheSupervisor } from './in-the-supervisor.ts';
+import { languages } from './languages.ts';
 import { machine, watchCpu } from './machine.ts';
 import type { Measurement } from './measurement.ts';
 import { printReport, type Report, writeReport } from './report.ts';
 import { throughTheStack } from './through-the-stack.ts';
-import { trustDeveloper } from './trusted-developer.ts';
+
 import { usageSamples } from './usage-samples.ts';
 
 const MEASUREMENTS: readonly Measurement[] = [
@@ -28,15 +33,26 @@ const MEASUREMENTS: readonly Measurement[] = [
   tokenAndPermission,
   coldTask,
   concurrent,
+  languages,
+  burst,
+  idleSandbox,
 ];
 
-const { values: options, positionals: names } = parseArgs({
+/** Names of several at once. */
+const GROUPS: Readonly<Record<string, readonly Measurement[]>> = {
+  sandbox: [inTheSupervisor, throughTheStack, languages, cpuBound, cancel, usageSamples, coldTask, burst, idleSandbox],
+};
+
+const { values: options, positionals } = parseArgs({
   allowPositionals: true,
   options: { full: { type: 'boolean', default: false } },
 });
+const names = positionals.flatMap((name) => GROUPS[name]?.map((measurement) => measurement.name) ?? [name]);
 const unknown = names.filter((name) => !MEASUREMENTS.some((measurement) => measurement.name === name));
 if (unknown.length > 0) {
-  console.error(`There is no measurement ${unknown.join(', ')}. There are: ${MEASUREMENTS.map(({ name }) => name).join(', ')}.`);
+  console.error(
+    `There is no measurement ${unknown.join(', ')}. There are: ${[...MEASUREMENTS.map(({ name }) => name), ...Object.keys(GROUPS)].join(', ')}.`,
+  );
   process.exit(2);
 }
 const report = await trusted(() => measureAll(MEASUREMENTS.filter(({ name }) => names.length === 0 || names.includes(name))));
@@ -46,7 +62,7 @@ process.exit(0);
 
 /** The developer is a trusted agent for as long as `work` takes, also when it is interrupted. */
 async function trusted<T>(work: () => Promise<T>): Promise<T> {
-  const restore = await trustDeveloper();
+  const restore = await trust(await as('developer'));
   const stop = () => void restore().finally(() => process.exit(130));
   process.once('SIGINT', stop).once('SIGTERM', stop);
   try {

@@ -26,9 +26,43 @@ export const usageSamples: Measurement = {
         bars: [{ quantile: 'p50', atMost: USAGE_INTERVAL_MS * TOLERANCE }],
       });
     }
+    const pairs = await repeat(rounds, precisionOnce);
+    rows.push(
+      {
+        what: 'CPU time reported against what the program itself counts',
+        unit: '×',
+        samples: pairs.map(({ cpu }) => cpu),
+        bars: [],
+      },
+      {
+        what: 'peak memory reported against what the program itself counts',
+        unit: '×',
+        samples: pairs.map(({ memory }) => memory),
+        bars: [],
+      },
+    );
     return rows;
   },
 };
+
+/** Burns two seconds of CPU and holds 100 MB, and says how much it was. */
+const COUNTING = `
+import resource, time
+block = bytearray(100 * 1024 * 1024)
+for i in range(0, len(block), 4096): block[i] = 1
+while time.process_time() < 2: pass
+time.sleep(0.2)
+print(time.process_time() * 1000, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+`;
+
+async function precisionOnce(): Promise<{ cpu: number; memory: number }> {
+  await poolIsFull();
+  const { execution_id: id } = await submitTrusted({ language: 'python', code: COUNTING });
+  const result = await finished(id);
+  const [cpu, memory] = result.output.trim().split(' ').map(Number);
+  if (!result.resource_usage || !cpu || !memory) throw new Error(`${id} said ${JSON.stringify(result.output)}`);
+  return { cpu: result.resource_usage.cpu_ms / cpu, memory: result.resource_usage.memory_bytes / memory };
+}
 
 async function intervalsOf(code: string): Promise<number[]> {
   await poolIsFull();

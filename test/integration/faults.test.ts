@@ -1,5 +1,4 @@
 import { StopExecutionCommand } from '@aws-sdk/client-sfn';
-import { GetCommand } from '@aws-sdk/lib-dynamodb';
 import { createClient } from 'redis';
 import { describe, expect, it } from 'vitest';
 import { approvalOf, approve, finished, get, status, submit, until } from '../support/airlock.ts';
@@ -10,8 +9,8 @@ import {
   killSandbox,
   killWorkersOf,
   output,
+  poolNow,
   stepFunctions,
-  tables,
   timesEntered,
   withFrozen,
   withVariable,
@@ -69,11 +68,7 @@ describe('a run whose sandbox is killed', () => {
 
 describe('a sandbox that died while it was idle', () => {
   it('is noticed before anything is bound to it, and another one runs the job', async () => {
-    const idle = await until('the idle sandboxes', async () => {
-      const Key = { sandbox_id: 'pool#default' };
-      const { Item } = await tables.send(new GetCommand({ TableName: output('SandboxesTableName'), Key, ConsistentRead: true }));
-      return Item?.idle instanceof Set && Item.idle.size > 0 && [...Item.idle].map(String);
-    });
+    const idle = await until('idle sandboxes', async () => await poolNow().then((pool) => pool.idle.length > 0 && pool.idle));
     const submitted = await submit({ language: 'python', code: 'print("ran")' });
     for (const sandboxId of idle) expect(killSandbox(sandboxId)).toBeGreaterThan(0);
     await approve(submitted);

@@ -71,11 +71,12 @@ export function as(role: Role): Promise<Client> {
 export async function signIn(role: Role): Promise<Client> {
   const user = status.users.find((candidate) => candidate.role === role);
   if (!user) throw new Error(`the instance has no ${role}`);
-  const answer = await call<{ access_token: string }>('POST', '/api/v1/auth/login', {
-    email: user.email,
-    password: user.password,
-  });
-  if (answer.status !== 200) throw new Error(`signing in as ${role} answered ${answer.status}: ${JSON.stringify(answer.body)}`);
+  return await signInAs(user.email, user.password);
+}
+
+export async function signInAs(email: string, password: string): Promise<Client> {
+  const answer = await call<{ access_token: string }>('POST', '/api/v1/auth/login', { email, password });
+  if (answer.status !== 200) throw new Error(`signing in as ${email} answered ${answer.status}: ${JSON.stringify(answer.body)}`);
   const token = answer.body.access_token;
   return {
     token,

@@ -8,10 +8,10 @@ import {
   UpdateFunctionConfigurationCommand,
 } from '@aws-sdk/client-lambda';
 import { GetExecutionHistoryCommand, SFNClient } from '@aws-sdk/client-sfn';
-import { DynamoDBDocumentClient, GetCommand } from '@aws-sdk/lib-dynamodb';
+import { DynamoDBDocumentClient, GetCommand, ScanCommand } from '@aws-sdk/lib-dynamodb';
 import { status } from './airlock.ts';
 
-const settings = {
+export const settings = {
   endpoint: status.emulator_url,
   region: 'us-east-1',
   credentials: { accessKeyId: 'test', secretAccessKey: 'test' },
@@ -85,9 +85,28 @@ export function processesWith(text: string): number[] {
 export const killWorkersOf = (path: string): number => kill(processesWith(`AWS_LAMBDA_FUNCTION_NAME=${functionNamed(path)}`));
 export const killSandbox = (sandboxId: string): number => kill(processesWith(`AIRLOCK_SANDBOX_ID=${sandboxId}`));
 
+/** How many there were to kill: one may have ended by itself a moment before. */
 function kill(pids: number[]): number {
-  for (const pid of pids) process.kill(pid, 'SIGKILL');
+  for (const pid of pids) {
+    try {
+      process.kill(pid, 'SIGKILL');
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
+    }
+  }
   return pids.length;
+}
+
+/** Holds a sandbox's supervisor still for so long; the program it runs goes on. */
+export async function withFrozenSupervisor<T>(sandboxId: string, work: () => Promise<T>): Promise<T> {
+  const pids = processesWith(`AIRLOCK_SANDBOX_ID=${sandboxId}`);
+  if (pids.length === 0) throw new Error(`${sandboxId} does not run`);
+  for (const pid of pids) process.kill(pid, 'SIGSTOP');
+  try {
+    return await work();
+  } finally {
+    for (const pid of pids) process.kill(pid, 'SIGCONT');
+  }
 }
 
 /** Holds a part of the instance still for so long: connected, and silent. */
@@ -101,6 +120,45 @@ export async function withFrozen<T>(part: 'valkey' | 'emulator', work: () => Pro
     process.kill(pid, 'SIGCONT');
   }
 }
+
+export interface Pool {
+  readonly starting: readonly string[];
+  readonly idle: readonly string[];
+  readonly admitted: readonly string[];
+}
+
+export async function poolNow(): Promise<Pool> {
+  const Key = { sandbox_id: 'pool#default' };
+  const { Item } = await tables.send(new GetCommand({ TableName: output('SandboxesTableName'), Key, ConsistentRead: true }));
+  const members = (value: unknown) => (value instanceof Set ? [...value].map(String) : []);
+  return { starting: members(Item?.starting), idle: members(Item?.idle), admitted: members(Item?.admitted) };
+}
+
+/** Sandboxes of this instance whose supervisor runs on this machine, whatever the tables say. */
+export async function livingSandboxes(): Promise<string[]> {
+  const own = new Set<string>();
+  let ExclusiveStartKey: Record<string, unknown> | undefined;
+  do {
+    const page = await tables.send(new ScanCommand({ TableName: output('SandboxesTableName'), ExclusiveStartKey }));
+    for (const { sandbox_id } of page.Items ?? []) own.add(String(sandbox_id));
+    ExclusiveStartKey = page.LastEvaluatedKey;
+  } while (ExclusiveStartKey);
+  return [...new Set(valuesOf('AIRLOCK_SANDBOX_ID'))].filter((id) => own.has(id)).sort();
+}
+
+/** What a variable is in the environments of this machine's processes. */
+const valuesOf = (name: string): string[] =>
+  readdirSync('/proc')
+    .filter((entry) => /^\d+$/.test(entry))
+    .flatMap((pid) => {
+      try {
+        return readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0');
+      } catch {
+        return [];
+      }
+    })
+    .filter((variable) => variable.startsWith(`${name}=`))
+    .map((variable) => variable.slice(name.length + 1));
 
 /** The run ticket the gate left for the dispatcher's first attempt. */
 export async function runTicket(executionId: string): Promise<string | null> {

@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.ts';
 import { enqueue, update } from '../execution/transitions.ts';
-import { admitNext, type Line, type LineParts, lineNow } from './line.ts';
+import { admitNext, type LineParts, lineNow, withRow } from './line.ts';
 
 /** Puts the execution into the line and admits whoever is next, which with room to spare is this one. */
 export async function joinLine(
@@ -27,13 +27,9 @@ export async function joinLine(
     await parts.tokens.complete(input.task_token);
     return { outcome: 'cancelled' };
   }
-  const withRow = (line: Line): Line => ({
-    ...line,
-    waiting: [...line.waiting.filter((other) => other.execution_id !== row.execution_id), row],
-  });
   // What was seen before this row stood in the line is good enough to go on by. It is not good enough to wait by: whoever brought the
   // next sandbox may have looked at the line before, too.
-  const admitted = await admitNext(parts, withRow(seen));
-  if (!admitted.includes(row.execution_id)) await admitNext(parts, withRow(await lineNow(parts)));
+  const admitted = await admitNext(parts, withRow(seen, row));
+  if (!admitted.includes(row.execution_id)) await admitNext(parts, withRow(await lineNow(parts), row));
   return { outcome: 'waiting' };
 }

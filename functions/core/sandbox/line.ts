@@ -3,7 +3,7 @@
  * within one user the order of submission holds. Any function may call `admitWaiting` at any time: a place and a token completion are
  * both idempotent.
  */
-import type { ExecutionIn } from '../../contracts/execution.ts';
+import type { Execution, ExecutionIn } from '../../contracts/execution.ts';
 import type { ExecutionStore, TaskTokens } from '../execution/ports.ts';
 import type { Place, PoolState, SandboxStore } from './ports.ts';
 
@@ -49,16 +49,20 @@ export interface QueuePlace {
 /** Where an execution stands in the line; null when it does not wait there. */
 export async function placeInLine(
   parts: Pick<LineParts, 'executions' | 'sandboxes' | 'maxConcurrent'>,
-  row: { execution_id: string; phase: string },
+  row: Execution,
 ): Promise<QueuePlace | null> {
   if (row.phase !== 'queued') return null;
-  const { waiting, pool } = await lineNow(parts);
+  const { waiting, pool } = withRow(await lineNow(parts), row);
   const { next, held } = inTurn(waiting, pool.admitted);
-  const line = [...next, ...held];
-  const index = line.findIndex((other) => other.execution_id === row.execution_id);
-  const position = index < 0 ? line.length + 1 : index + 1;
+  const position = [...next, ...held].findIndex((other) => other.execution_id === row.execution_id) + 1;
   return { position, estimate_seconds: estimateWait(position, pool, parts.maxConcurrent) };
 }
+
+/** The list may not show yet what was written a moment ago. */
+export const withRow = (line: Line, row: Queued): Line => ({
+  ...line,
+  waiting: [...line.waiting.filter((other) => other.execution_id !== row.execution_id), row],
+});
 
 /** Until something was measured: a task on Fargate takes tens of seconds to come up. */
 const START_SECONDS = 40;

@@ -1,13 +1,13 @@
-/** The developer as a trusted agent, whose runs need no approver: an attribute of the identity's row, which an admin would give. */
+/** A person as a trusted agent, whose runs need no approver: an attribute of the identity's row, which an admin would give. */
 import { GetCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
-import { as } from '../support/airlock.ts';
-import { output, tables } from '../support/faults.ts';
+import type { Client } from './airlock.ts';
+import { output, tables } from './faults.ts';
 
-/** Makes the developer trusted; the function it gives puts back what was there before. */
-export async function trustDeveloper(): Promise<() => Promise<void>> {
+/** Makes the person trusted; the function it gives puts back what was there before. */
+export async function trust(person: Client): Promise<() => Promise<void>> {
   const key = {
     TableName: output('IdentityTableName'),
-    Key: { identity_id: `user#${subjectOf((await as('developer')).token)}` },
+    Key: { identity_id: `user#${subjectOf(person.token)}` },
   };
   const { Item } = await tables.send(new GetCommand({ ...key, ConsistentRead: true }));
   const before: unknown = Item?.trusted_agent;

@@ -1,0 +1,134 @@
+/** What every store of executions keeps, whatever it is made of. Ids are new in each test, so that it may run where others work. */
+import { describe, expect, it } from 'vitest';
+import type { ExecutionIn } from '../../functions/contracts/execution.ts';
+import { appendToChain, EMPTY_CHAIN } from '../../functions/core/audit/chain.ts';
+import type { ExecutionStore } from '../../functions/core/execution/ports.ts';
+import { bind, claim, requestCancel, update } from '../../functions/core/execution/transitions.ts';
+import { NOW, newExecutionId, newSandboxId, queuedExecution } from '../support/entities.ts';
+
+const submitted = { action: 'submitted', actor: 'user-1', at: NOW.toISOString(), details: {} };
+
+export function executionStoreContract(name: string, open: () => Promise<ExecutionStore>): void {
+  const added = async (store: ExecutionStore, row: ExecutionIn<'queued'> = queuedExecution()) => {
+    const { record } = appendToChain(row.execution_id, EMPTY_CHAIN, submitted);
+    await store.create(row, record, null);
+    return row.execution_id;
+  };
+  const running = async (store: ExecutionStore) => {
+    const id = await added(store);
+    const sandboxId = newSandboxId();
+    await update(store, id, NOW, (row) => claim(row, 1, sandboxId));
+    await update(store, id, NOW, (row) => bind(row, 1, sandboxId, NOW));
+    return id;
+  };
+
+  describe(`executions in ${name}`, () => {
+    it('come back as they were written, with the first record of their audit', async () => {
+      const store = await open();
+      const row = { ...queuedExecution(), label: 'a/b', max_concurrent: 3 };
+      await added(store, row);
+      expect(await store.get(row.execution_id)).toMatchObject({ ...row, audit_length: 1, audit_head: expect.any(String) });
+      expect(await store.auditTrail(row.execution_id)).toMatchObject([{ sequence: 1, action: 'submitted' }]);
+      expect(await store.get(newExecutionId())).toBeNull();
+    });
+
+    it('are not created twice under one idempotency key, and another request may not use it', async () => {
+      const store = await open();
+      const key = { user_id: newExecutionId(), key: 'k', request_hash: 'a' };
+      const attempt = (hash: string) => {
+        const row = queuedExecution();
+        const { record } = appendToChain(row.execution_id, EMPTY_CHAIN, submitted);
+        return store.create(row, record, { ...key, request_hash: hash });
+      };
+      const answers = await Promise.all([attempt('a'), attempt('a'), attempt('a')]);
+      expect(answers.map((answer) => answer.outcome).sort()).toEqual(['created', 'repeated', 'repeated']);
+      const repeated = answers.flatMap((answer) => (answer.outcome === 'repeated' ? [answer.execution_id] : []));
+      expect(new Set(repeated).size).toBe(1);
+      expect(await attempt('b')).toEqual({ outcome: 'key_used_otherwise' });
+    });
+
+    it('are written by one of many writers at a time, each with its own link of the audit chain', async () => {
+      const store = await open();
+      const id = await added(store);
+      const writers = Array.from({ length: 6 }, (_, index) =>
+        update(store, id, NOW, (row) => ({
+          next: { ...row, justification: `${row.justification ?? ''}${index}` },
+          action: 'noted',
+          actor: `user-${index}`,
+        })),
+      );
+      await Promise.all(writers);
+      const row = await store.get(id);
+      expect([...(row?.justification ?? '')].sort().join('')).toBe('012345');
+      expect((await store.auditTrail(id)).map((record) => record.sequence)).toEqual([1, 2, 3, 4, 5, 6, 7]);
+    });
+
+    it('refuse a write that is based on an older row, whole', async () => {
+      const store = await open();
+      const id = await added(store);
+      const before = await store.get(id);
+      if (!before) throw new Error('no row');
+      await update(store, id, NOW, (row) => requestCancel(row, 'user-1', 'first', NOW));
+      const { record, end } = appendToChain(id, before, { ...submitted, action: 'late' });
+      expect(await store.save(before, { ...before, ...end, justification: 'late' }, record)).toBe('conflict');
+      expect((await store.get(id))?.justification).toBeUndefined();
+      expect((await store.auditTrail(id)).map((entry) => entry.action)).toEqual(['submitted', 'cancel_requested']);
+    });
+
+    it('take checkpoints of the attempt that serves them only, and keep them through other writes', async () => {
+      const store = await open();
+      const id = await running(store);
+      const read = await store.get(id);
+      const checkpoint = { phase: 'running', last_seq: 7, output_offset: 99 } as const;
+      expect(await store.checkpoint(id, 1, checkpoint)).toBe(true);
+      expect(await store.checkpoint(id, 2, { ...checkpoint, last_seq: 8 })).toBe(false);
+      // Written by somebody who had read the row before the checkpoint.
+      await update(store, id, NOW, (row) => requestCancel(row, 'user-1', 'enough', NOW), read);
+      expect(await store.get(id)).toMatchObject({ last_seq: 7, output_offset: 99, cancel_requested: { reason: 'enough' } });
+    });
+
+    it('take no checkpoint before they run', async () => {
+      const store = await open();
+      const id = await added(store);
+      expect(await store.checkpoint(id, 1, { phase: 'running', last_seq: 1, output_offset: 0 })).toBe(false);
+    });
+
+    it('are listed newest first, page by page, by the filters', async () => {
+      const store = await open();
+      const user = newExecutionId();
+      const ids: string[] = [];
+      for (const label of ['x', 'y', 'x', 'y', 'x'])
+        ids.push(await added(store, { ...queuedExecution(newExecutionId(), user), label }));
+      const read = async (filter: object, size: number) => {
+        const found: string[] = [];
+        let cursor: string | null = null;
+        do {
+          const page: Awaited<ReturnType<ExecutionStore['list']>> = await store.list(
+            { requester_id: user, ...filter },
+            size,
+            cursor,
+          );
+          expect(page.items.length).toBeLessThanOrEqual(size);
+          found.push(...page.items.map((row) => row.execution_id));
+          cursor = page.cursor;
+        } while (cursor !== null);
+        return found;
+      };
+      expect(await read({}, 2)).toEqual([...ids].reverse());
+      expect(await read({ label: 'x' }, 2)).toEqual([ids[4], ids[2], ids[0]]);
+      expect(await read({ status: 'failed' }, 2)).toEqual([]);
+    });
+
+    it('are found by the phase they stand in, and in no other', async () => {
+      const store = await open();
+      const id = await running(store);
+      const idsOf = async (phase: 'queued' | 'running') => {
+        const ids: string[] = [];
+        for await (const row of store.everyOpen(phase)) ids.push(row.execution_id);
+        return ids;
+      };
+      expect(await idsOf('running')).toContain(id);
+      expect(await idsOf('queued')).not.toContain(id);
+    });
+  });
+}
