@@ -41,7 +41,7 @@ const FINDINGS: Readonly<Record<string, Findings>> = {
   'airlock-application': [
     [
       'objects of one kind, by their prefix',
-      [data('manifests'), data('blobs'), data('events'), data('archive'), data('artifacts')],
+      [data('manifests'), data('blobs'), data('uploads'), data('events'), data('archive'), data('artifacts')],
     ],
     [
       'all indexes of one table',

@@ -29,6 +29,7 @@ export const FUNCTION_ENVIRONMENT = {
     SANDBOX_IMAGE_ID: text,
   }),
   'api/approvals': z.object({ ...api, ...approvals, ...executions, ...audit, ...data }),
+  'api/files': z.object({ ...api, ...ephemera, ...data }),
   'api/auth': z.object({ ...api, ...audit }),
   'api/live': z.object({ ...api, ...ephemera }),
   'api/health': z.object({ ...api, ...executions, ...sandboxes, ...valkey }),

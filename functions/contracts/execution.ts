@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { executionErrorCode } from './errors.ts';
-import { approvalId, executionId, sandboxId } from './ids.ts';
+import { approvalId, executionId, fileId, sandboxId } from './ids.ts';
 import { language, resourceLimits, sha256Hex, workspacePath } from './manifest.ts';
 import { usageSample } from './sandbox-protocol.ts';
 
@@ -42,13 +42,19 @@ const environmentVariables = z
   )
   .refine((env) => Object.keys(env).length <= ENV_MAX, `expected at most ${ENV_MAX} variables`);
 
-const inlineFile = z.strictObject({
-  path: workspacePath,
-  content: z.string(),
-  encoding: z.enum(['utf8', 'base64']).default('utf8'),
-});
+/** Its content, or the id of what was uploaded before. */
+const inputFile = z
+  .strictObject({
+    path: workspacePath,
+    content: z.string().optional(),
+    encoding: z.enum(['utf8', 'base64']).optional(),
+    file_id: fileId.optional(),
+  })
+  .refine((file) => (file.content === undefined) !== (file.file_id === undefined), 'expected either content or file_id')
+  .refine((file) => file.encoding === undefined || file.content !== undefined, 'expected encoding beside content only');
 
-const totalLength = (files: { content: string }[]): number => files.reduce((sum, file) => sum + file.content.length, 0);
+const totalLength = (files: { content?: string | undefined }[]): number =>
+  files.reduce((sum, file) => sum + (file.content?.length ?? 0), 0);
 
 /** `512MB`, `1GB`, or a number of bytes; MB and GB are 2^20 and 2^30, as the seed's configuration means them. */
 export const byteSize = z.union([
@@ -76,12 +82,12 @@ export const executeRequest = z.strictObject({
     )
     .optional(),
   files: z
-    .array(inlineFile)
+    .array(inputFile)
     .max(100)
     .refine((files) => new Set(files.map((file) => file.path)).size === files.length, 'expected each path once')
     .refine(
       (files) => totalLength(files) <= INLINE_FILES_MAX_BYTES,
-      `expected at most ${INLINE_FILES_MAX_BYTES} characters in all files together`,
+      `expected at most ${INLINE_FILES_MAX_BYTES} characters of content in all files together (upload larger ones)`,
     )
     .optional(),
   env: environmentVariables.optional(),

@@ -12,6 +12,7 @@ const prefixedUuid = (prefix: string) =>
 export const executionId = prefixedUuid('exec');
 export const approvalId = prefixedUuid('apr');
 export const sandboxId = prefixedUuid('sbx');
+export const fileId = prefixedUuid('file');
 
 /** One approval request per execution for now, under the same UUID: whoever knows one id knows the other. */
 export const approvalIdOf = (execution: string): string => execution.replace(/^exec_/, 'apr_');

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { approvalStatus, approvalSummary, approvalView, decisionRequest } from './approval.ts';
 import { executeRequest, executionPhase, executionResult, executionStatus, executionSummary, timestamp } from './execution.ts';
+import { uploadAnswer, uploadRequest } from './file.ts';
 import { approvalId, executionId } from './ids.ts';
 import { language } from './manifest.ts';
 import { defineRoute } from './route.ts';
@@ -118,6 +119,17 @@ export const cancelExecution = defineRoute({
   responses: { 200: executionResult, 202: executionResult },
 });
 
+export const createUpload = defineRoute({
+  id: 'createUpload',
+  method: 'POST',
+  path: '/api/v1/files',
+  permission: 'execute_code',
+  summary:
+    'Announce a file of up to 100 MB. Answers with where to PUT its bytes; its id can then be named in `files` of a submission.',
+  body: uploadRequest,
+  responses: { 201: uploadAnswer },
+});
+
 export const listApprovals = defineRoute({
   id: 'listApprovals',
   method: 'GET',
@@ -206,6 +218,7 @@ export const health = defineRoute({
 /** One function per resource: the table that infra, the router and the tests read. */
 export const ROUTES_OF_FUNCTION = {
   executions: [execute, listExecutions, getExecution, getEvents, getFile, cancelExecution],
+  files: [createUpload],
   approvals: [listApprovals, getApproval, decideApproval],
   auth: [login, refresh],
   live: [createLiveTicket],

@@ -73,8 +73,18 @@ export class AirlockFunctions extends Construct {
     tables.ephemera.allow(executions.lambda, 'GetItem', 'PutItem');
     tables.sandboxes.allow(executions.lambda, 'GetItem');
     this.#mayWrite(bucket, executions, 'manifests', 'blobs');
-    this.#mayRead(bucket, executions, 'events', 'archive', 'artifacts');
+    this.#mayRead(bucket, executions, 'uploads', 'events', 'archive', 'artifacts');
     executions.allow(['states:StartExecution'], [this.#props.stateMachineArn]);
+
+    // Links it signs can do what it may do: nothing but write uploads.
+    const files = this.#add('api/files', API_TIMEOUT, undefined, {
+      ...this.#signedIn(),
+      ...this.#table('EPHEMERA'),
+      ...this.#objects(),
+    });
+    tables.identity.allow(files.lambda, 'GetItem');
+    tables.ephemera.allow(files.lambda, 'PutItem');
+    this.#mayWrite(bucket, files, 'uploads');
 
     const approvals = this.#add('api/approvals', API_TIMEOUT, undefined, {
       ...this.#signedIn(),

@@ -73,6 +73,7 @@ export class DataStack extends Stack {
         : { encryption: BucketEncryption.S3_MANAGED }),
       ...(stage.isEmulated ? {} : { serverAccessLogsBucket: this.#accessLogs() }),
       lifecycleRules: [
+        { prefix: 'uploads/', expiration: Duration.days(2) },
         // Of finished runs the archive is kept; no run lasts for days.
         { prefix: 'events/', expiration: Duration.days(7) },
         { prefix: 'archive/', expiration: Duration.days(365) },

@@ -28,7 +28,7 @@ export const policyAndReview: Measurement = {
     const submitOnce = async () => {
       const { outcome } = prepareSubmission(
         { language: 'python', code: script },
-        { actor: developer, configuration, imageId: 'image', executionId: 'exec_bench', now: new Date() },
+        { uploads: new Map(), actor: developer, configuration, imageId: 'image', executionId: 'exec_bench', now: new Date() },
       );
       if (outcome !== 'accepted') throw new Error(`the script was ${outcome}`);
     };

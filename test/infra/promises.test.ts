@@ -244,7 +244,7 @@ describe('who may do what', () => {
       ],
     ],
     ['identity', ['api/auth', 'events/jwks-refresher']],
-    ['ephemera', ['api/executions', 'api/live', 'live/push', 'live/socket', 'tasks/issue-ticket']],
+    ['ephemera', ['api/executions', 'api/files', 'api/live', 'live/push', 'live/socket', 'tasks/issue-ticket']],
   ])('the table %s has exactly these writers', (table, writers) => {
     const may = ['PutItem', 'UpdateItem', 'DeleteItem', 'BatchWriteItem'].flatMap((action) =>
       whoMay(`dynamodb:${action}`, aboutTable(table)),

@@ -145,7 +145,8 @@ describe(`after ${isSoak ? 200 : 30} runs with faults`, () => {
         async () => {
           const pool = await poolNow();
           const living = await livingSandboxes();
-          const isClean = pool.starting.length === 0 && pool.admitted.length === 0 && pool.idle.length === 2;
+          // Some more than the pool's size stay for a while: a burst seldom comes alone.
+          const isClean = pool.starting.length === 0 && pool.admitted.length === 0 && pool.idle.length >= 2;
           return isClean && living.join() === [...pool.idle].sort().join();
         },
         PATIENT_MS,

@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { GetObjectCommand, ListObjectsV2Command, NoSuchKey, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
-import type { ObjectStore } from '../../core/execution/ports.ts';
+import type { ObjectStore, UploadLinks } from '../../core/execution/ports.ts';
 
 /** Path style, because a bucket in the host name does not resolve on every endpoint; checksums only where the call asks for them. */
 const client = new S3Client({
@@ -11,21 +11,34 @@ const client = new S3Client({
   responseChecksumValidation: 'WHEN_REQUIRED',
 });
 
-export function s3Objects(bucket: string): ObjectStore {
+export function s3Objects(bucket: string): ObjectStore & UploadLinks {
   return {
     async put(key, bytes, contentType) {
       await client.send(new PutObjectCommand({ Bucket: bucket, Key: key, Body: bytes, ContentType: contentType }));
     },
     async putStream(key, body, size, contentType) {
-      await client.send(
-        new PutObjectCommand({
-          Bucket: bucket,
-          Key: key,
-          Body: Readable.from(body),
-          ContentLength: size,
-          ContentType: contentType,
-        }),
-      );
+      const source = Readable.from(body);
+      const sending = new AbortController();
+      let reason: Error | null = null;
+      // The client would wait for ever for the rest of a body that failed.
+      source.on('error', (error) => {
+        reason = error;
+        sending.abort();
+      });
+      const put = new PutObjectCommand({
+        Bucket: bucket,
+        Key: key,
+        Body: source,
+        ContentLength: size,
+        ContentType: contentType,
+      });
+      try {
+        await client.send(put, { abortSignal: sending.signal });
+      } catch (error) {
+        throw reason ?? error;
+      } finally {
+        source.destroy();
+      }
     },
     async get(key) {
       try {
@@ -74,5 +87,17 @@ export function s3Objects(bucket: string): ObjectStore {
         }),
         { expiresIn: expiresInSeconds },
       ),
+    async presignPut(key, { expiresInSeconds, sizeBytes, sha256 }) {
+      const checksum = Buffer.from(sha256, 'hex').toString('base64');
+      const command = new PutObjectCommand({ Bucket: bucket, Key: key, ContentLength: sizeBytes, ChecksumSHA256: checksum });
+      // Signed as headers: S3 then refuses other lengths, and compares the bytes with the checksum itself.
+      const header = 'x-amz-checksum-sha256';
+      const url = await getSignedUrl(client, command, {
+        expiresIn: expiresInSeconds,
+        unhoistableHeaders: new Set([header]),
+        signableHeaders: new Set(['host', 'content-length', header]),
+      });
+      return { url, headers: { 'content-length': String(sizeBytes), [header]: checksum } };
+    },
   };
 }

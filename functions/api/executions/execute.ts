@@ -1,7 +1,9 @@
 import type { ExecutionResult } from '../../contracts/execution.ts';
+import type { Upload } from '../../contracts/file.ts';
 import { type execute as executeRoute, LONG_POLL_MAX_SECONDS } from '../../contracts/routes.ts';
 import { appendToChain, EMPTY_CHAIN } from '../../core/audit/chain.ts';
-import { blobKey, prepareSubmission } from '../../core/execution/submit.ts';
+import { blobKey, type InputFile, prepareSubmission } from '../../core/execution/submit.ts';
+import { adoptUpload } from '../../core/execution/uploads.ts';
 import { canonicalJson, sha256 } from '../../core/text/json.ts';
 import type { ApiAnswer, ApiRequest } from '../../runtime/api-handler.ts';
 import { ApiError } from '../../runtime/errors.ts';
@@ -23,7 +25,9 @@ export async function execute(parts: Parts, request: Request): Promise<ApiAnswer
 async function submit(parts: Parts, request: Request): Promise<string> {
   const now = parts.clock.now();
   const key = idempotencyKey(request);
+  const uploads = await announcedUploads(parts, request.body);
   const prepared = prepareSubmission(request.body, {
+    uploads,
     actor: request.actor,
     configuration: parts.configuration,
     imageId: parts.imageId,
@@ -43,10 +47,7 @@ async function submit(parts: Parts, request: Request): Promise<string> {
     throw new ApiError('validation_failed', 'The request asks for what is not offered.', { errors: prepared.errors });
   }
   const { execution, manifestBytes, files } = prepared.submission;
-  await Promise.all([
-    parts.objects.put(execution.manifest_key, manifestBytes, 'application/json'),
-    ...files.map((file) => parts.objects.put(blobKey(file.sha256), file.bytes, 'application/octet-stream')),
-  ]);
+  await Promise.all([parts.objects.put(execution.manifest_key, manifestBytes, 'application/json'), storeInputs(parts, files)]);
   const { record } = appendToChain(execution.execution_id, EMPTY_CHAIN, {
     action: 'submitted',
     actor: request.actor.user_id,
@@ -63,6 +64,31 @@ async function submit(parts: Parts, request: Request): Promise<string> {
   const executionId = created.outcome === 'repeated' ? created.execution_id : execution.execution_id;
   if (created.outcome === 'created') await parts.machine.start(executionId, 1);
   return executionId;
+}
+
+/** What is known of the uploads a request names. */
+async function announcedUploads(parts: Parts, body: Request['body']): Promise<Map<string, Upload>> {
+  const fileIds = new Set((body.files ?? []).flatMap((file) => file.file_id ?? []));
+  const found = await Promise.all([...fileIds].map((fileId) => parts.uploads.get(fileId)));
+  return new Map(found.flatMap((upload) => (upload ? [[upload.file_id, upload]] : [])));
+}
+
+/** Puts every input under its own hash. Uploads are read one after the other: together they may be hundreds of megabytes. */
+async function storeInputs(parts: Parts, files: readonly InputFile[]): Promise<void> {
+  for (const [index, { source, sha256: hash }] of files.entries()) {
+    if ('bytes' in source) {
+      await parts.objects.put(blobKey(hash), source.bytes, 'application/octet-stream');
+      continue;
+    }
+    const answer = await adoptUpload(parts.objects, source.upload);
+    if (answer === 'adopted') continue;
+    const { size_bytes, sha256: announced } = source.upload;
+    const received = answer === 'missing' ? 'nothing was uploaded yet' : 'other bytes were uploaded';
+    const errors = [
+      { field: `body.files[${index}].file_id`, expected: `${size_bytes} bytes with the hash ${announced}`, received },
+    ];
+    throw new ApiError('validation_failed', 'An upload is not what was announced.', { errors });
+  }
 }
 
 function idempotencyKey(request: Request) {

@@ -1,5 +1,6 @@
 import { dynamoExecutions } from '../../adapters/dynamo/executions.ts';
 import { dynamoSandboxes } from '../../adapters/dynamo/sandboxes.ts';
+import { dynamoUploads } from '../../adapters/dynamo/uploads.ts';
 import { s3Objects } from '../../adapters/s3/objects.ts';
 import { executionMachine } from '../../adapters/sfn/machine.ts';
 import { valkeyLiveLog } from '../../adapters/valkey/live-log.ts';
@@ -21,6 +22,7 @@ const parts = {
     ephemera: environment.EPHEMERA_TABLE,
   }),
   sandboxes: dynamoSandboxes(environment.SANDBOXES_TABLE),
+  uploads: dynamoUploads(environment.EPHEMERA_TABLE),
   objects: s3Objects(environment.DATA_BUCKET),
   live: valkeyLiveLog(environment.VALKEY_URL),
   machine: executionMachine(environment.EXECUTION_STATE_MACHINE_ARN),

@@ -58,6 +58,15 @@ export interface ObjectStore {
   presignGet(key: string, options: { expiresInSeconds: number; fileName: string; contentType: string }): Promise<string>;
 }
 
+/** Links with which somebody without credentials may write one object. */
+export interface UploadLinks {
+  /** For exactly so many bytes of exactly this hash; the headers have to be sent along. */
+  presignPut(
+    key: string,
+    options: { expiresInSeconds: number; sizeBytes: number; sha256: string },
+  ): Promise<{ url: string; headers: Record<string, string> }>;
+}
+
 /** The live half of a run's log: may be lost at any time, and then answers null or throws nothing. */
 export interface LiveLog {
   /** Repeating an event that is already there changes nothing. False when the log could not be reached. */

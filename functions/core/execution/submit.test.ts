@@ -11,7 +11,7 @@ const developer = actorOf(['developer']);
 const submit = (request: Partial<ExecuteRequest>, actor: Actor = developer) =>
   prepareSubmission(
     { language: 'python', code: 'print(1)', ...request },
-    { actor, configuration, imageId: IMAGE_ID, executionId: newExecutionId(), now: NOW },
+    { uploads: new Map(), actor, configuration, imageId: IMAGE_ID, executionId: newExecutionId(), now: NOW },
   );
 
 describe('a plain submission', () => {

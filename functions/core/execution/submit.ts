@@ -5,6 +5,7 @@
 import type { Finding, RiskLevel } from '../../contracts/approval.ts';
 import type { FieldError } from '../../contracts/errors.ts';
 import type { ExecuteRequest, ExecutionIn } from '../../contracts/execution.ts';
+import type { Upload } from '../../contracts/file.ts';
 import { approvalIdOf } from '../../contracts/ids.ts';
 import { DIGEST_PREFIX, type Language, type Manifest } from '../../contracts/manifest.ts';
 import { EMPTY_CHAIN } from '../audit/chain.ts';
@@ -17,8 +18,10 @@ import { canonicalJson, sha256 } from '../text/json.ts';
 
 export interface InputFile {
   readonly path: string;
-  readonly bytes: Uint8Array;
   readonly sha256: string;
+  readonly size_bytes: number;
+  /** Where its bytes are until they lie under their hash. */
+  readonly source: { readonly bytes: Uint8Array } | { readonly upload: Upload };
 }
 
 export interface Submission {
@@ -47,7 +50,15 @@ export const digestOf = (manifestBytes: Uint8Array): string => sha256(Buffer.con
 
 export function prepareSubmission(
   request: ExecuteRequest,
-  context: { actor: Actor; configuration: Configuration; imageId: string; executionId: string; now: Date },
+  context: {
+    actor: Actor;
+    configuration: Configuration;
+    imageId: string;
+    executionId: string;
+    now: Date;
+    /** By id, those that the request names and that exist. */
+    uploads: ReadonlyMap<string, Upload>;
+  },
 ): SubmissionOutcome {
   const { actor, configuration, executionId, now } = context;
   const errors: FieldError[] = [];
@@ -76,7 +87,7 @@ export function prepareSubmission(
     errors.push({ field: 'body.entrypoint', expected: `a name ending in ${endings.join(', ')}`, received: entrypoint });
   }
 
-  const files = readFiles(request, entrypoint, errors);
+  const files = readFiles(request, entrypoint, { owner: actor.user_id, uploads: context.uploads }, errors);
   if (errors.length > 0 || !offered) return { outcome: 'invalid', errors };
 
   const resolved = resolveLimits(configuration, {
@@ -86,6 +97,11 @@ export function prepareSubmission(
     timeout_seconds: request.timeout_seconds,
   });
   if ('errors' in resolved) return { outcome: 'invalid', errors: resolved.errors };
+  const inputBytes = files.reduce((sum, file) => sum + file.size_bytes, 0);
+  if (inputBytes > resolved.limits.disk_bytes) {
+    const expected = `at most ${resolved.limits.disk_bytes} bytes in all files together (the run's disk)`;
+    return { outcome: 'invalid', errors: [{ field: 'body.files', expected, received: `${inputBytes} bytes` }] };
+  }
 
   const manifest: Manifest = {
     version: 1,
@@ -98,7 +114,7 @@ export function prepareSubmission(
     args: request.args ?? [],
     stdin: request.input_data === undefined ? null : JSON.stringify(request.input_data),
     env: request.env ?? {},
-    files: files.map(({ path, bytes, sha256: hash }) => ({ path, sha256: hash, size_bytes: bytes.byteLength })),
+    files: files.map(({ path, sha256: hash, size_bytes }) => ({ path, sha256: hash, size_bytes })),
     environment,
     limits: resolved.limits,
     timeout_seconds: resolved.timeout_seconds,
@@ -155,8 +171,13 @@ export function prepareSubmission(
 /** Names the launcher itself puts into the workspace. */
 const RESERVED_PATHS = ['input.json', 'output'];
 
-function readFiles(request: ExecuteRequest, entrypoint: string, errors: FieldError[]): InputFile[] {
-  return (request.files ?? []).map((file, index) => {
+function readFiles(
+  request: ExecuteRequest,
+  entrypoint: string,
+  known: { readonly owner: string; readonly uploads: ReadonlyMap<string, Upload> },
+  errors: FieldError[],
+): InputFile[] {
+  return (request.files ?? []).flatMap((file, index): InputFile[] => {
     const field = `body.files[${index}]`;
     const first = file.path.split('/')[0] ?? '';
     if (file.path === entrypoint || RESERVED_PATHS.includes(first)) {
@@ -166,11 +187,25 @@ function readFiles(request: ExecuteRequest, entrypoint: string, errors: FieldErr
         received: file.path,
       });
     }
-    if (file.encoding === 'base64' && !isBase64(file.content)) {
-      errors.push({ field: `${field}.content`, expected: 'base64 with padding', received: `${file.content.slice(0, 20)}…` });
+    if (file.file_id !== undefined) {
+      const upload = known.uploads.get(file.file_id);
+      // Not there and not yours are one answer.
+      if (upload?.owner_id !== known.owner) {
+        errors.push({
+          field: `${field}.file_id`,
+          expected: 'the id of a file you uploaded within a day',
+          received: file.file_id,
+        });
+        return [];
+      }
+      return [{ path: file.path, sha256: upload.sha256, size_bytes: upload.size_bytes, source: { upload } }];
     }
-    const bytes = Buffer.from(file.content, file.encoding);
-    return { path: file.path, bytes, sha256: sha256(bytes) };
+    const content = file.content ?? '';
+    if (file.encoding === 'base64' && !isBase64(content)) {
+      errors.push({ field: `${field}.content`, expected: 'base64 with padding', received: `${content.slice(0, 20)}…` });
+    }
+    const bytes = Buffer.from(content, file.encoding ?? 'utf8');
+    return [{ path: file.path, sha256: sha256(bytes), size_bytes: bytes.byteLength, source: { bytes } }];
   });
 }
 

@@ -49,7 +49,7 @@ describe('the shipped configuration', () => {
     expect(configuration.environments.python?.limits).toEqual({
       memory_bytes: 512 * 2 ** 20,
       cpu: 0.5,
-      disk_bytes: 100 * 2 ** 20,
+      disk_bytes: 256 * 2 ** 20,
       processes: 64,
       open_files: 256,
     });
@@ -165,7 +165,7 @@ describe('a mistake is refused with file, line, path, expectation and what came'
     ['default time over it', [INTERPRETER, 'timeout: 300', 'timeout: 900'], 'server.execution_timeout', 'at most 600'],
     ['memory over the ceiling', [SECURITY, '"512MB"', '"2GB"'], 'resource_limits.memory', 'at most 1GB'],
     ['CPU over the ceiling', [SECURITY, 'cpu: "0.5"', 'cpu: "0.6"'], 'resource_limits.cpu', 'at most 0.5'],
-    ['limits under which nothing starts', [SECURITY, '"100MB"', '"1KB"'], 'resource_limits.disk', 'at least 1MB'],
+    ['limits under which nothing starts', [SECURITY, '"256MB"', '"1KB"'], 'resource_limits.disk', 'at least 1MB'],
     ['another image', [SECURITY, '"airlock-sandbox"', '"python:3.13"'], 'python.image', 'airlock-sandbox, as languages.python'],
     ['other packages', [SECURITY, '["numpy", "pandas"]', '["numpy"]'], 'python.allowed_packages', 'numpy, pandas, as'],
     [
