@@ -10,21 +10,24 @@ export interface SandboxNetwork {
 }
 
 /**
- * The network of this instance's sandboxes: no route out, and nothing on the host answers from it. Only the host may open connections,
- * to a sandbox's address.
+ * The network of this instance's sandboxes: no route out, nothing on the host answers from it, and no sandbox hears another. Only the
+ * host may open connections, to a sandbox's address.
  */
 export async function ensureSandboxNetwork(sandboxes: SandboxNetwork): Promise<void> {
   if ((await engine(sandboxes, ['network', 'inspect', sandboxes.network])).exitCode !== 0) await createNetwork(sandboxes);
   if (sandboxes.kind === 'podman') {
     const bridge = await describeBridge(sandboxes);
     await giveAddress(bridge);
-    await refuseConnectionsFrom(bridge);
+    await refuse(bridge);
   }
 }
 
 export async function removeSandboxNetwork(sandboxes: SandboxNetwork): Promise<void> {
   if ((await engine(sandboxes, ['network', 'inspect', sandboxes.network])).exitCode !== 0) return;
-  if (sandboxes.kind === 'podman') await run('iptables', ['-w', '-D', ...refusal(await describeBridge(sandboxes))]);
+  if (sandboxes.kind === 'podman') {
+    for (const { command, table, rule } of refusals(await describeBridge(sandboxes)))
+      await run(command, ['-w', '-t', table, '-D', ...rule]);
+  }
   await engine(sandboxes, ['network', 'rm', sandboxes.network]);
 }
 
@@ -45,6 +48,7 @@ async function createNetwork(sandboxes: SandboxNetwork): Promise<void> {
 
 interface Bridge {
   readonly name: string;
+  readonly gateway: string;
   /** The host's own address on it, with the length of the prefix. */
   readonly address: string;
 }
@@ -60,7 +64,7 @@ async function describeBridge(sandboxes: SandboxNetwork): Promise<Bridge> {
     throw new LocalCloudFailure(`The sandbox network ${sandboxes.network} cannot be inspected: ${stderr.trim()}`);
   }
   const gateway = subnet.gateway ?? subnet.subnet.replace(/\.0\/\d+$/, '.1');
-  return { name: found.network_interface, address: `${gateway}/${subnet.subnet.split('/')[1]}` };
+  return { name: found.network_interface, gateway, address: `${gateway}/${subnet.subnet.split('/')[1]}` };
 }
 
 /** Under podman's older plugins the host gets no address on an internal network, and could not reach a single sandbox. */
@@ -77,17 +81,46 @@ function switchOffIpv6(name: string): void {
   if (existsSync(setting)) writeFileSync(setting, '1');
 }
 
-/** With that address, whatever listens on all of the host's addresses could be reached from a sandbox: only answers may come in. */
-async function refuseConnectionsFrom(bridge: Bridge): Promise<void> {
-  if ((await run('iptables', ['-w', '-C', ...refusal(bridge)])).exitCode !== 0) {
-    await must('iptables', ['-w', '-I', ...refusal(bridge)]);
+interface Refusal {
+  readonly command: 'iptables' | 'ip6tables';
+  readonly table: string;
+  readonly rule: readonly string[];
+}
+
+/**
+ * With that address, whatever listens on all of the host's addresses could be reached from a sandbox: only answers may come in. And
+ * only to that address may a sandbox send, so to no other sandbox. The second rule stands in `raw`, where no rule of the engine that
+ * accepts comes first.
+ */
+const refusals = ({ name, gateway }: Bridge): Refusal[] => {
+  const comment = ['-m', 'comment', '--comment', 'airlock sandboxes', '-j', 'DROP'];
+  const answersOnly = ['INPUT', '-i', name, '-m', 'conntrack', '!', '--ctstate', 'ESTABLISHED,RELATED', ...comment];
+  const toHostOnly = ['PREROUTING', '-i', name, '!', '-d', gateway, ...comment];
+  const nothing = ['PREROUTING', '-i', name, ...comment];
+  return [
+    { command: 'iptables', table: 'filter', rule: answersOnly },
+    { command: 'iptables', table: 'raw', rule: toHostOnly },
+    ...(existsSync('/proc/sys/net/ipv6') ? [{ command: 'ip6tables' as const, table: 'raw', rule: nothing }] : []),
+  ];
+};
+
+async function refuse(bridge: Bridge): Promise<void> {
+  await filterBetweenSandboxes(bridge);
+  for (const { command, table, rule } of refusals(bridge)) {
+    if ((await run(command, ['-w', '-t', table, '-C', ...rule])).exitCode === 0) continue;
+    await must(command, ['-w', '-t', table, '-I', ...rule]);
   }
 }
 
-const refusal = ({ name }: Bridge): string[] => [
-  ...['INPUT', '-i', name, '-m', 'conntrack', '!', '--ctstate', 'ESTABLISHED,RELATED'],
-  ...['-m', 'comment', '--comment', 'airlock sandboxes', '-j', 'DROP'],
-];
+/** What a bridge passes from one of its ports to another is shown to these rules only if its own settings say so. */
+async function filterBetweenSandboxes({ name }: Bridge): Promise<void> {
+  // Built into some kernels, a module of others.
+  await run('modprobe', ['br_netfilter']);
+  for (const setting of ['nf_call_iptables', 'nf_call_ip6tables']) {
+    const file = `/sys/class/net/${name}/bridge/${setting}`;
+    if (existsSync(file)) writeFileSync(file, '1');
+  }
+}
 
 const engine = ({ kind, env }: SandboxNetwork, args: readonly string[]): Promise<Outcome> => run(kind, args, { env });
 

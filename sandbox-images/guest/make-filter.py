@@ -34,6 +34,10 @@ NUMBERS = {'open_tree_attr': 467}
 FIRST_UNKNOWN, LAST_UNKNOWN = 468, 511
 
 CLONE_NEW_NAMESPACE_FLAGS = [0x00020000, 0x02000000, 0x04000000, 0x08000000, 0x10000000, 0x20000000, 0x40000000]
+# A pair of connected sockets may stay within the guest. Of AF_UNIX, its two kinds that cannot send to another address; a kind may
+# carry flags in its higher bits.
+AF_UNIX, LAST_FAMILY = 1, 47
+SOCK_STREAM, SOCK_SEQPACKET, KIND_MASK = 1, 5, 0xF
 # Typing into the terminal of another process, and its console cousin.
 TIOCSTI, TIOCLINUX = 0x5412, 0x541C
 
@@ -52,6 +56,12 @@ def main(output):
         refused += add(filter, ERRNO(errno.ENOSYS), number)
     for flag in CLONE_NEW_NAMESPACE_FLAGS:
         filter.add_rule(ERRNO(errno.EPERM), 'clone', Arg(0, MASKED_EQ, flag, flag))
+    for family in range(LAST_FAMILY + 1):
+        if family != AF_UNIX:
+            filter.add_rule(ERRNO(errno.EPERM), 'socketpair', Arg(0, MASKED_EQ, 0xFFFFFFFF, family))
+    for kind in range(KIND_MASK + 1):
+        if kind not in (SOCK_STREAM, SOCK_SEQPACKET):
+            filter.add_rule(ERRNO(errno.EPERM), 'socketpair', Arg(1, MASKED_EQ, KIND_MASK, kind))
     for request in (TIOCSTI, TIOCLINUX):
         # The kernel looks at the low 32 bits of the request only.
         filter.add_rule(ERRNO(errno.EPERM), 'ioctl', Arg(1, MASKED_EQ, 0xFFFFFFFF, request))

@@ -41,6 +41,9 @@ function engineEnvironment(): NodeJS.ProcessEnv {
 }
 const env = engineEnvironment();
 
+/** The engine's command, for who wants to start it otherwise. */
+export const containerCommand = (...args: string[]) => ({ file: engine, args, env });
+
 export async function command(...args: string[]): Promise<string> {
   const { stdout } = await promisify(execFile)(engine, args, { env, maxBuffer: 64 * MEBIBYTE });
   return stdout.trim();
@@ -60,6 +63,16 @@ export async function removeSandboxes(): Promise<void> {
   if (containers.size > 0) await command('rm', '--force', '--time', '0', '--volumes', ...containers).catch(() => '');
   containers.clear();
 }
+
+/** Starts a container that `removeSandboxes` ends. */
+export async function startContainer(...args: string[]): Promise<string> {
+  const container = await command('run', '--detach', ...args);
+  containers.add(container);
+  return container;
+}
+
+export const addressOf = (container: string): Promise<string> =>
+  command('inspect', '--format', '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}', container);
 
 /** How a container is started: as ECS starts it on Fargate, or as an emulator does that passes on next to nothing. */
 export type Shape = 'hardened' | 'fargate' | 'bare';
@@ -118,14 +131,12 @@ export async function startSandbox(
     AIRLOCK_LIMITS: JSON.stringify(options.limits ?? LIMITS),
     ...options.env,
   };
-  const container = await command(
-    ...['run', '--detach', ...SHAPES[options.shape ?? 'hardened']],
+  const container = await startContainer(
+    ...SHAPES[options.shape ?? 'hardened'],
     ...Object.entries(variables).flatMap(([name, value]) => ['--env', `${name}=${value}`]),
     tag,
   );
-  containers.add(container);
-  const address = await command('inspect', '--format', '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}', container);
-  const url = `http://${address}:8090`;
+  const url = `http://${await addressOf(container)}:8090`;
   await until(
     async () => (await readHealth(url))?.status === 'idle',
     'the sandbox is idle',
