@@ -70,9 +70,10 @@ export class AirlockFunctions extends Construct {
     tables.identity.allow(executions.lambda, 'GetItem');
     tables.executions.allow(executions.lambda, 'GetItem', 'PutItem', 'UpdateItem', 'Query');
     tables.audit.allow(executions.lambda, 'PutItem', 'Query');
-    tables.ephemera.allow(executions.lambda, 'GetItem', 'PutItem');
+    tables.ephemera.allow(executions.lambda, 'GetItem', 'PutItem', 'UpdateItem');
     tables.sandboxes.allow(executions.lambda, 'GetItem');
     this.#mayWrite(bucket, executions, 'manifests', 'blobs');
+    this.#mayList(bucket, executions, 'blobs');
     this.#mayRead(bucket, executions, 'uploads', 'events', 'archive', 'artifacts');
     executions.allow(['states:StartExecution'], [this.#props.stateMachineArn]);
 
@@ -361,8 +362,12 @@ export class AirlockFunctions extends Construct {
       ['s3:GetObject'],
       kinds.map((kind) => bucket.arnForObjects(`${kind}/*`)),
     );
-    reader.allow(['s3:ListBucket'], [bucket.bucketArn], { StringLike: { 's3:prefix': kinds.map((kind) => `${kind}/*`) } });
+    this.#mayList(bucket, reader, ...kinds);
     bucket.encryptionKey?.grantDecrypt(reader.lambda);
+  }
+
+  #mayList(bucket: Bucket, reader: AirlockFunction<FunctionName>, ...kinds: string[]): void {
+    reader.allow(['s3:ListBucket'], [bucket.bucketArn], { StringLike: { 's3:prefix': kinds.map((kind) => `${kind}/*`) } });
   }
 
   #mayWrite(bucket: Bucket, writer: AirlockFunction<FunctionName>, ...kinds: string[]): void {

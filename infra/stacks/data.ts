@@ -4,9 +4,16 @@ import { Key } from 'aws-cdk-lib/aws-kms';
 import { BlockPublicAccess, Bucket, BucketEncryption, ObjectOwnership } from 'aws-cdk-lib/aws-s3';
 import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import type { Construct } from 'constructs';
+import { BLOB_KEPT_DAYS, UPLOAD_KEPT_DAYS } from '../../functions/contracts/file.ts';
 import { TABLES, type TableName } from '../../functions/contracts/tables.ts';
 import type { Stage } from '../config.ts';
 import { SubjectTable } from '../constructs/tables.ts';
+
+/** Versions that were written over or deleted go as well. */
+const onlyFor = (days: number) => ({
+  expiration: Duration.days(days),
+  noncurrentVersionExpiration: Duration.days(1),
+});
 
 /** What lasts: tables, objects, keys. */
 export class DataStack extends Stack {
@@ -73,7 +80,8 @@ export class DataStack extends Stack {
         : { encryption: BucketEncryption.S3_MANAGED }),
       ...(stage.isEmulated ? {} : { serverAccessLogsBucket: this.#accessLogs() }),
       lifecycleRules: [
-        { prefix: 'uploads/', expiration: Duration.days(2) },
+        { prefix: 'uploads/', ...onlyFor(UPLOAD_KEPT_DAYS) },
+        { prefix: 'blobs/', ...onlyFor(BLOB_KEPT_DAYS) },
         // Of finished runs the archive is kept; no run lasts for days.
         { prefix: 'events/', expiration: Duration.days(7) },
         { prefix: 'archive/', expiration: Duration.days(365) },

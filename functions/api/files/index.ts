@@ -1,7 +1,8 @@
 import { dynamoUploads } from '../../adapters/dynamo/uploads.ts';
 import { s3Objects } from '../../adapters/s3/objects.ts';
+import { UPLOAD_KEPT_DAYS } from '../../contracts/file.ts';
 import * as routes from '../../contracts/routes.ts';
-import { UPLOAD_KEPT_HOURS, UPLOAD_LINK_SECONDS, uploadKey } from '../../core/execution/uploads.ts';
+import { UPLOAD_LINK_SECONDS, uploadKey } from '../../core/execution/uploads.ts';
 import { apiHandler, route } from '../../runtime/api-handler.ts';
 import { environmentOf } from '../../runtime/environment.ts';
 import { clock, ids } from '../../runtime/system.ts';
@@ -14,9 +15,9 @@ export const handler = apiHandler(environment, [
   route(routes.createUpload, async ({ actor, body }) => {
     const now = clock.now();
     const file_id = `file_${ids.uuid()}`;
-    const usableUntil = new Date(now.getTime() + UPLOAD_KEPT_HOURS * 3600_000);
+    const usableUntil = new Date(now.getTime() + UPLOAD_KEPT_DAYS * 24 * 3600_000);
     const announced = { file_id, owner_id: actor.user_id, name: body.name, size_bytes: body.size, sha256: body.sha256 };
-    await uploads.put({ ...announced, created_at: now.toISOString() }, usableUntil);
+    await uploads.put({ ...announced, created_at: now.toISOString(), verified: false }, usableUntil);
     const link = await objects.presignPut(uploadKey(file_id), {
       expiresInSeconds: UPLOAD_LINK_SECONDS,
       sizeBytes: body.size,
