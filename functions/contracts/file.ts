@@ -5,6 +5,8 @@ import { fileId } from './ids.ts';
 import { sha256Hex } from './manifest.ts';
 
 export const UPLOAD_MAX_BYTES = 100 * 1024 * 1024;
+/** All input files of one submission: more cannot be read while the caller waits. */
+export const INPUT_FILES_MAX_BYTES = 512 * 1024 * 1024;
 /** For so long what was uploaded can be named in a submission. */
 export const UPLOAD_KEPT_DAYS = 1;
 /** Longer than an approval can stay open and its execution is shown. */
