@@ -59,14 +59,21 @@ export class AirlockFunctions extends Construct {
     const { functions } = this.#props.network;
     const stateMachine = { EXECUTION_STATE_MACHINE_ARN: this.#props.stateMachineArn };
 
-    const executions = this.#add('api/executions', API_TIMEOUT, functions, {
-      ...this.#signedIn(),
-      ...this.#table('EXECUTIONS', 'AUDIT', 'EPHEMERA', 'SANDBOXES'),
-      ...this.#objects(),
-      ...this.#valkey(),
-      ...stateMachine,
-      SANDBOX_IMAGE_ID: this.#props.imageId,
-    });
+    const executions = this.#add(
+      'api/executions',
+      API_TIMEOUT,
+      functions,
+      {
+        ...this.#signedIn(),
+        ...this.#table('EXECUTIONS', 'AUDIT', 'EPHEMERA', 'SANDBOXES'),
+        ...this.#objects(),
+        ...this.#valkey(),
+        ...stateMachine,
+        SANDBOX_IMAGE_ID: this.#props.imageId,
+      },
+      // A share of the processor comes with the memory, and uploads are hashed here while the caller waits.
+      1024,
+    );
     tables.identity.allow(executions.lambda, 'GetItem');
     tables.executions.allow(executions.lambda, 'GetItem', 'PutItem', 'UpdateItem', 'Query');
     tables.audit.allow(executions.lambda, 'PutItem', 'Query');
