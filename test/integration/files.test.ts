@@ -2,7 +2,8 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import type { ExecutionResult } from '../../functions/contracts/execution.ts';
-import { approve, as, type Client, finished, problemOf } from '../support/airlock.ts';
+import { approvalOf, approve, as, type Client, finished, problemOf } from '../support/airlock.ts';
+import { objectAt, putObject, removeObject } from '../support/objects.ts';
 import { somebody } from '../support/people.ts';
 
 const MEBIBYTE = 1024 * 1024;
@@ -40,6 +41,10 @@ const request = (fileId: string, more: object = {}) => ({
   files: [{ path: 'in/data.bin', file_id: fileId }],
   ...more,
 });
+/** As its owner might, were there no checksum in the link. */
+const writeOver = (fileId: string, bytes: Uint8Array): Promise<void> => putObject(`uploads/${fileId}`, bytes);
+const blobOf = (bytes: Uint8Array) => objectAt(`blobs/${sha256(bytes)}`);
+
 const execute = (person: Client, body: object) => person.call<ExecutionResult>('POST', '/api/v1/execute', body);
 
 describe('a file of 100 MB', () => {
@@ -49,6 +54,10 @@ describe('a file of 100 MB', () => {
     const fileId = await uploaded(developer, bytes);
     const { status, body: submitted } = await execute(developer, request(fileId));
     expect(status, JSON.stringify(submitted)).toBe(202);
+    // What the approver sees of it is what decides: its path, hash and size.
+    expect((await approvalOf(submitted)).manifest.files).toEqual([
+      { path: 'in/data.bin', sha256: sha256(bytes), size_bytes: bytes.length },
+    ]);
     await approve(submitted);
     const result = await finished(submitted.execution_id);
     expect(result).toMatchObject({ status: 'completed', output: `${sha256(bytes)}\n`, files_skipped: [] });
@@ -81,37 +90,81 @@ describe('what was uploaded', () => {
   it('does not reach a run when it was changed after the submission', async () => {
     const developer = await as('developer');
     const bytes = randomBytes(MEBIBYTE);
-    const link = await announce(developer, bytes);
-    await put(link, bytes);
-    const { body: submitted } = await execute(developer, request(link.file_id));
-    // Storage may refuse it for its hash; where it does not, it is of no use.
-    await put(link, Buffer.alloc(bytes.length, 'x'));
-    await approve(submitted);
-    const result = await finished(submitted.execution_id);
-    expect(result).toMatchObject({ status: 'completed', output: `${sha256(bytes)}\n` });
+    const fileId = await uploaded(developer, bytes);
+    const { body: submitted } = await execute(developer, request(fileId));
+    await writeOver(fileId, Buffer.alloc(bytes.length, 'x'));
+    // It was found right once, so it stands for the bytes that were announced.
+    const { body: later } = await execute(developer, request(fileId));
+    for (const execution of [submitted, later]) {
+      await approve(execution);
+      const result = await finished(execution.execution_id);
+      expect(result).toMatchObject({ status: 'completed', output: `${sha256(bytes)}\n` });
+    }
+  });
+
+  it('does not reach a blob when it is changed while it is looked at', async () => {
+    const developer = await as('developer');
+    const outcomes = new Set<number>();
+    for (let round = 0; round < 12; round += 1) {
+      const bytes = randomBytes(4 * MEBIBYTE);
+      const other = Buffer.concat([bytes.subarray(0, -1), Buffer.from([(bytes.at(-1) ?? 0) ^ 1])]);
+      const fileId = await uploaded(developer, bytes);
+      let isOver = false;
+      const changing = (async () => {
+        for (let turn = round; !isOver; turn += 1) await writeOver(fileId, turn % 2 === 0 ? other : bytes);
+      })();
+      const { status } = await execute(developer, request(fileId)).finally(() => {
+        isOver = true;
+      });
+      await changing;
+      outcomes.add(status);
+      const blob = await blobOf(bytes);
+      expect(blob && sha256(blob)).toBe(status === 202 ? sha256(bytes) : null);
+      expect(await blobOf(other)).toBeNull();
+    }
+    expect([...outcomes].filter((status) => status !== 202 && status !== 422)).toEqual([]);
   });
 
   it.each([
     ['never came', null, /nothing was uploaded/],
-    ['is other bytes than announced', Buffer.alloc(1000, 'y'), /other bytes|nothing was uploaded/],
-    ['is shorter than announced', Buffer.alloc(10, 'y'), /other bytes|nothing was uploaded/],
-  ] as const)('is refused by name when it %s', async (_, bytes, expected) => {
+    ['is other bytes than announced', randomBytes(1000), /other bytes/],
+    ['is shorter than announced', randomBytes(10), /other bytes/],
+    ['is longer than announced', randomBytes(2000), /other bytes/],
+  ] as const)('is refused by name when it %s, and nothing is stored', async (_, other, expected) => {
     const developer = await as('developer');
-    const link = await announce(developer, randomBytes(1000));
-    if (bytes)
-      await fetch(link.upload_url, {
-        method: 'PUT',
-        headers: { ...link.headers, 'content-length': String(bytes.length) },
-        body: bytes,
-      }).catch(() => null);
+    const bytes = randomBytes(1000);
+    const { file_id: fileId } = await announce(developer, bytes);
+    if (other) await writeOver(fileId, other);
     const label = `upload-${randomUUID()}`;
-    const answer = await execute(developer, request(link.file_id, { label }));
+    const answer = await execute(developer, request(fileId, { label }));
     expect(answer.status).toBe(422);
-    expect(problemOf(answer).errors).toMatchObject([
-      { field: 'body.files[0].file_id', received: expect.stringMatching(expected) },
-    ]);
+    expect(problemOf(answer)).toMatchObject({
+      code: 'validation_failed',
+      errors: [{ field: 'body.files[0].file_id', received: expect.stringMatching(expected) }],
+    });
     const { body } = await developer.call<{ executions: unknown[] }>('GET', `/api/v1/executions?label=${label}`);
     expect(body.executions).toEqual([]);
+    expect(await blobOf(bytes)).toBeNull();
+    expect(other && (await blobOf(other))).toBeNull();
+  });
+
+  it('is not needed any more to hear of the first execution under its key', async () => {
+    const developer = await as('developer');
+    const fileId = await uploaded(developer, randomBytes(100));
+    const key = { 'idempotency-key': randomUUID() };
+    const submit = () => developer.call<ExecutionResult>('POST', '/api/v1/execute', request(fileId), key);
+    const { body: first } = await submit();
+    await removeObject(`uploads/${fileId}`);
+    expect((await submit()).body.execution_id).toBe(first.execution_id);
+  });
+
+  it('lies under its own name unless a path is given, and may lie at several', async () => {
+    const developer = await as('developer');
+    const fileId = await uploaded(developer, Buffer.from('twice'));
+    const files = [{ file_id: fileId }, { file_id: fileId, path: 'in/again' }];
+    const { body } = await execute(developer, { language: 'bash', code: 'cat data.bin in/again', files });
+    await approve(body);
+    expect(await finished(body.execution_id)).toMatchObject({ output: 'twicetwice', error: null });
   });
 
   it('is of no use to anybody else, as if it were not there', async () => {
@@ -137,12 +190,30 @@ describe('what was uploaded', () => {
 });
 
 describe('a link to upload', () => {
-  it('is signed for the length and the hash, and reaches uploads only', async () => {
-    const link = await announce(await as('developer'), randomBytes(100));
+  it('takes these bytes, here, now, and nothing else', async () => {
+    const bytes = randomBytes(100);
+    const other = randomBytes(100);
+    const link = await announce(await as('developer'), bytes);
     const url = new URL(link.upload_url);
     expect(url.pathname).toMatch(/\/uploads\/file_[0-9a-f-]+$/);
     expect(url.searchParams.get('X-Amz-SignedHeaders')).toBe('content-length;host;x-amz-checksum-sha256');
     expect(Number(url.searchParams.get('X-Amz-Expires'))).toBeLessThanOrEqual(900);
+
+    const send = async (changes: Partial<Link>, body: Uint8Array) => (await put({ ...link, ...changes }, body)).status;
+    const { 'content-length': _, ...unmeasured } = link.headers;
+    const checksum = createHash('sha256').update(other).digest('base64');
+    expect(await send({}, other)).toBe(400);
+    expect(await send({ headers: { ...link.headers, 'x-amz-checksum-sha256': checksum } }, other)).toBe(403);
+    expect(await send({ headers: {} }, bytes)).toBe(403);
+    expect(await send({ headers: unmeasured }, randomBytes(101))).toBe(403);
+    for (const key of [`blobs/${sha256(bytes)}`, `uploads/file_${randomUUID()}`]) {
+      const elsewhere = link.upload_url.replace(`uploads/${link.file_id}`, key);
+      expect(await send({ upload_url: elsewhere }, bytes)).toBe(403);
+    }
+    expect(await send({ upload_url: link.upload_url.replace('X-Amz-Expires=900', 'X-Amz-Expires=9000') }, bytes)).toBe(403);
+    expect((await fetch(link.upload_url)).status).toBe(403);
+    expect(await objectAt(`uploads/${link.file_id}`)).toBeNull();
+    expect(await send({}, bytes)).toBe(200);
   });
 
   it('is for people who may submit code', async () => {
@@ -152,8 +223,15 @@ describe('a link to upload', () => {
 
   it.each([
     ['a name with a slash', { name: '../x' }, 'body.name'],
+    ['a name with a backslash', { name: 'a\\b' }, 'body.name'],
+    ['a name with a line end', { name: 'a\nb' }, 'body.name'],
+    ['a name that turns its reading round', { name: 'a\u202egpj.exe' }, 'body.name'],
+    ['a name too long', { name: 'n'.repeat(256) }, 'body.name'],
+    ['no name', { name: '' }, 'body.name'],
     ['a hash in capitals', { sha256: 'A'.repeat(64) }, 'body.sha256'],
+    ['half a hash', { sha256: 'a'.repeat(32) }, 'body.sha256'],
     ['a negative size', { size: -1 }, 'body.size'],
+    ['half a byte', { size: 0.5 }, 'body.size'],
     ['an unknown field', { key: 'blobs/x' }, 'body.key'],
   ])('is refused with the field for %s', async (_, changes, field) => {
     const body = { name: 'x', size: 1, sha256: 'a'.repeat(64), ...changes };
