@@ -6,7 +6,7 @@ const project = (name: string, include: string[], more: object = {}) => ({
 });
 
 /** Waits are on conditions; these limits only end what hangs. */
-const patient = { testTimeout: 180_000, hookTimeout: 240_000, fileParallelism: false };
+const patient = { testTimeout: 180_000, hookTimeout: 240_000, fileParallelism: false, sequence: { groupOrder: 1 } };
 
 export default defineConfig({
   test: {
@@ -22,7 +22,7 @@ export default defineConfig({
       project('integration', ['test/integration/**/*.test.ts'], patient),
       project('security', ['test/security/**/*.test.ts'], patient),
       // Stops and starts the instance under everybody's feet, so it comes last.
-      project('durability', ['test/durability/**/*.test.ts'], { ...patient, sequence: { groupOrder: 1 } }),
+      project('durability', ['test/durability/**/*.test.ts'], { ...patient, sequence: { groupOrder: 2 } }),
     ],
   },
 });

@@ -8,7 +8,7 @@ import { edgeName } from '../../local/parts/edge.ts';
 import { valkeyName } from '../../local/parts/valkey.ts';
 import { allEvents, approve, finished, until } from '../support/airlock.ts';
 import { countingRun, expectWholeRun, submitCounting } from '../support/counting.ts';
-import { executionRow, killWorkersOf, withFrozenSupervisor } from '../support/faults.ts';
+import { executionRow, killWorkersOf, reconciling, withFrozenSupervisor } from '../support/faults.ts';
 
 const name = process.env.AIRLOCK_INSTANCE ?? 'test';
 
@@ -70,7 +70,7 @@ describe('executions whose workers are killed again and again, one task of the m
           });
         expect((await allEvents(id)).filter((event) => event.type === 'started').length).toBeLessThanOrEqual(1);
       });
-      await Promise.all(ends);
+      await reconciling(() => Promise.all(ends));
     },
     PATIENT_MS,
   );

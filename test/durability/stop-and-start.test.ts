@@ -3,6 +3,7 @@ import { expect, it } from 'vitest';
 import { readInstance } from '../../local/instance.ts';
 import { startInstance, stopInstance } from '../../local/local-cloud.ts';
 import { allEvents, approvalOf, approve, finished, get, inPhase, submit, textOf, until } from '../support/airlock.ts';
+import { reconciling } from '../support/faults.ts';
 
 const APPROVALS = 5;
 const RUNS = 3;
@@ -41,8 +42,9 @@ it(
     await stopInstance(instance);
     await startInstance(name);
 
+    await reconciling(() => Promise.all(flying.map(({ execution_id: id }) => finished(id, PATIENT_MS))));
     for (const { execution_id: id } of flying) {
-      const result = await finished(id, PATIENT_MS);
+      const result = await get(id);
       // Its sandbox went with the machine it ran on.
       expect(result).toMatchObject({ status: 'failed', error: { code: 'sandbox_lost' } });
       expect(result.output_offset).toBeGreaterThanOrEqual(reached.get(id) ?? 0);

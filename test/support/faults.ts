@@ -1,5 +1,6 @@
 /** Faults, done to the real processes of the running instance. */
 import { readdirSync, readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import {
   GetFunctionConfigurationCommand,
@@ -50,6 +51,23 @@ export async function withVariable<T>(path: string, name: string, value: string,
     return await work();
   } finally {
     await put(Environment?.Variables ?? {});
+  }
+}
+
+/** Calls the reconciler again and again while the work goes on: the product itself does so once a minute. */
+export async function reconciling<T>(work: () => Promise<T>): Promise<T> {
+  let isOver = false;
+  const calling = (async () => {
+    while (!isOver) {
+      await invoke('events/reconciler', {}).catch(() => {});
+      await sleep(3000);
+    }
+  })();
+  try {
+    return await work();
+  } finally {
+    isOver = true;
+    await calling;
   }
 }
 
