@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { copyFileSync, mkdirSync, renameSync, rmSync } from 'node:fs';
+import { constants, copyFileSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import type { Manifest } from '../../functions/contracts/manifest.ts';
@@ -66,7 +66,7 @@ export function createStaging(directory = `${WORKSPACE}/.airlock-staging`): Stag
 
   function moveTo(sha256: string, path: string): void {
     const earlier = placed.get(sha256);
-    if (earlier) copyFileSync(earlier, path);
+    if (earlier) copyFileSync(earlier, path, constants.COPYFILE_EXCL);
     else renameSync(`${directory}/${sha256}`, path);
     placed.set(sha256, earlier ?? path);
   }
