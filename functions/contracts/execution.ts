@@ -42,14 +42,15 @@ const environmentVariables = z
   )
   .refine((env) => Object.keys(env).length <= ENV_MAX, `expected at most ${ENV_MAX} variables`);
 
-/** Its content, or the id of what was uploaded before. */
+/** Its content, or the id of what was uploaded before, which lies under the name it was announced with unless a path is given. */
 const inputFile = z
   .strictObject({
-    path: workspacePath,
+    path: workspacePath.optional(),
     content: z.string().optional(),
     encoding: z.enum(['utf8', 'base64']).optional(),
     file_id: fileId.optional(),
   })
+  .refine((file) => file.path !== undefined || file.file_id !== undefined, 'expected a path beside content')
   .refine((file) => (file.content === undefined) !== (file.file_id === undefined), 'expected either content or file_id')
   .refine((file) => file.encoding === undefined || file.content !== undefined, 'expected encoding beside content only');
 
@@ -84,7 +85,6 @@ export const executeRequest = z.strictObject({
   files: z
     .array(inputFile)
     .max(100)
-    .refine((files) => new Set(files.map((file) => file.path)).size === files.length, 'expected each path once')
     .refine(
       (files) => totalLength(files) <= INLINE_FILES_MAX_BYTES,
       `expected at most ${INLINE_FILES_MAX_BYTES} characters of content in all files together (upload larger ones)`,

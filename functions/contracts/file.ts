@@ -5,6 +5,12 @@ import { fileId } from './ids.ts';
 import { sha256Hex } from './manifest.ts';
 
 export const UPLOAD_MAX_BYTES = 100 * 1024 * 1024;
+/** All input files of one submission: more cannot be read while the caller waits. */
+export const INPUT_FILES_MAX_BYTES = 512 * 1024 * 1024;
+/** For so long what was uploaded can be named in a submission. */
+export const UPLOAD_KEPT_DAYS = 1;
+/** Longer than an approval can stay open and its execution is shown. */
+export const BLOB_KEPT_DAYS = 400;
 
 export const uploadRequest = z.strictObject({
   name: z
@@ -24,6 +30,8 @@ export const upload = z.object({
   size_bytes: z.int().nonnegative(),
   sha256: sha256Hex,
   created_at: timestamp,
+  /** Its bytes were read once and are those announced. */
+  verified: z.boolean(),
 });
 export type Upload = z.infer<typeof upload>;
 

@@ -59,20 +59,28 @@ export class AirlockFunctions extends Construct {
     const { functions } = this.#props.network;
     const stateMachine = { EXECUTION_STATE_MACHINE_ARN: this.#props.stateMachineArn };
 
-    const executions = this.#add('api/executions', API_TIMEOUT, functions, {
-      ...this.#signedIn(),
-      ...this.#table('EXECUTIONS', 'AUDIT', 'EPHEMERA', 'SANDBOXES'),
-      ...this.#objects(),
-      ...this.#valkey(),
-      ...stateMachine,
-      SANDBOX_IMAGE_ID: this.#props.imageId,
-    });
+    const executions = this.#add(
+      'api/executions',
+      API_TIMEOUT,
+      functions,
+      {
+        ...this.#signedIn(),
+        ...this.#table('EXECUTIONS', 'AUDIT', 'EPHEMERA', 'SANDBOXES'),
+        ...this.#objects(),
+        ...this.#valkey(),
+        ...stateMachine,
+        SANDBOX_IMAGE_ID: this.#props.imageId,
+      },
+      // A share of the processor comes with the memory, and uploads are hashed here while the caller waits.
+      1024,
+    );
     tables.identity.allow(executions.lambda, 'GetItem');
     tables.executions.allow(executions.lambda, 'GetItem', 'PutItem', 'UpdateItem', 'Query');
     tables.audit.allow(executions.lambda, 'PutItem', 'Query');
-    tables.ephemera.allow(executions.lambda, 'GetItem', 'PutItem');
+    tables.ephemera.allow(executions.lambda, 'GetItem', 'PutItem', 'UpdateItem');
     tables.sandboxes.allow(executions.lambda, 'GetItem');
     this.#mayWrite(bucket, executions, 'manifests', 'blobs');
+    this.#mayList(bucket, executions, 'blobs');
     this.#mayRead(bucket, executions, 'uploads', 'events', 'archive', 'artifacts');
     executions.allow(['states:StartExecution'], [this.#props.stateMachineArn]);
 
@@ -361,8 +369,12 @@ export class AirlockFunctions extends Construct {
       ['s3:GetObject'],
       kinds.map((kind) => bucket.arnForObjects(`${kind}/*`)),
     );
-    reader.allow(['s3:ListBucket'], [bucket.bucketArn], { StringLike: { 's3:prefix': kinds.map((kind) => `${kind}/*`) } });
+    this.#mayList(bucket, reader, ...kinds);
     bucket.encryptionKey?.grantDecrypt(reader.lambda);
+  }
+
+  #mayList(bucket: Bucket, reader: AirlockFunction<FunctionName>, ...kinds: string[]): void {
+    reader.allow(['s3:ListBucket'], [bucket.bucketArn], { StringLike: { 's3:prefix': kinds.map((kind) => `${kind}/*`) } });
   }
 
   #mayWrite(bucket: Bucket, writer: AirlockFunction<FunctionName>, ...kinds: string[]): void {

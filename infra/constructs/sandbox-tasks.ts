@@ -43,7 +43,7 @@ const FARGATE_SIZES: readonly { readonly cpu: number; readonly memoryMiB: number
   { cpu: 256, memoryMiB: 512 },
   { cpu: 256, memoryMiB: 1024 },
   { cpu: 256, memoryMiB: 2048 },
-  ...[2, 3, 4].map((gib) => ({ cpu: 512, memoryMiB: gib * 1024 })),
+  ...[1, 2, 3, 4].map((gib) => ({ cpu: 512, memoryMiB: gib * 1024 })),
   ...[2, 3, 4, 5, 6, 7, 8].map((gib) => ({ cpu: 1024, memoryMiB: gib * 1024 })),
   ...Array.from({ length: 13 }, (_, index) => ({ cpu: 2048, memoryMiB: (4 + index) * 1024 })),
   ...Array.from({ length: 23 }, (_, index) => ({ cpu: 4096, memoryMiB: (8 + index) * 1024 })),

@@ -1,12 +1,29 @@
 import { Duration, RemovalPolicy, Stack, type StackProps } from 'aws-cdk-lib';
-import { PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { AnyPrincipal, Effect, PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Key } from 'aws-cdk-lib/aws-kms';
 import { BlockPublicAccess, Bucket, BucketEncryption, ObjectOwnership } from 'aws-cdk-lib/aws-s3';
 import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import type { Construct } from 'constructs';
+import { BLOB_KEPT_DAYS, UPLOAD_KEPT_DAYS } from '../../functions/contracts/file.ts';
 import { TABLES, type TableName } from '../../functions/contracts/tables.ts';
 import type { Stage } from '../config.ts';
 import { SubjectTable } from '../constructs/tables.ts';
+
+/** Whoever signed it: a link has its signature in the address, or in a form; functions themselves sign in a header. */
+const linksWriteNothingBut = (bucket: Bucket, kind: string): PolicyStatement =>
+  new PolicyStatement({
+    effect: Effect.DENY,
+    principals: [new AnyPrincipal()],
+    actions: ['s3:PutObject'],
+    notResources: [bucket.arnForObjects(`${kind}/*`)],
+    conditions: { StringEquals: { 's3:authType': ['REST-QUERY-STRING', 'POST'] } },
+  });
+
+/** Versions that were written over or deleted go as well. */
+const onlyFor = (days: number) => ({
+  expiration: Duration.days(days),
+  noncurrentVersionExpiration: Duration.days(1),
+});
 
 /** What lasts: tables, objects, keys. */
 export class DataStack extends Stack {
@@ -63,7 +80,7 @@ export class DataStack extends Stack {
   }
 
   #bucket(stage: Stage): Bucket {
-    return new Bucket(this, 'Data', {
+    const bucket = new Bucket(this, 'Data', {
       blockPublicAccess: BlockPublicAccess.BLOCK_ALL,
       objectOwnership: ObjectOwnership.BUCKET_OWNER_ENFORCED,
       enforceSSL: !stage.isEmulated,
@@ -73,7 +90,8 @@ export class DataStack extends Stack {
         : { encryption: BucketEncryption.S3_MANAGED }),
       ...(stage.isEmulated ? {} : { serverAccessLogsBucket: this.#accessLogs() }),
       lifecycleRules: [
-        { prefix: 'uploads/', expiration: Duration.days(2) },
+        { prefix: 'uploads/', ...onlyFor(UPLOAD_KEPT_DAYS) },
+        { prefix: 'blobs/', ...onlyFor(BLOB_KEPT_DAYS) },
         // Of finished runs the archive is kept; no run lasts for days.
         { prefix: 'events/', expiration: Duration.days(7) },
         { prefix: 'archive/', expiration: Duration.days(365) },
@@ -82,6 +100,8 @@ export class DataStack extends Stack {
       ],
       removalPolicy: stage.removalPolicy,
     });
+    if (!stage.isEmulated) bucket.addToResourcePolicy(linksWriteNothingBut(bucket, 'uploads'));
+    return bucket;
   }
 
   #accessLogs(): Bucket {

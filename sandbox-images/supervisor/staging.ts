@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { constants, copyFileSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
@@ -15,18 +15,19 @@ export interface Staging {
   /** Takes the bytes in; refuses them if they are too many or not those of this name. */
   readonly receive: (sha256: string, body: Readable) => Promise<void>;
   readonly assertComplete: (manifest: Manifest) => void;
-  /** Puts a staged file where the guest will find it; the same content may be wanted at several places. */
-  readonly moveTo: (sha256: string, path: string) => void;
+  /** Puts a staged file where the guest will find it. Where the same content is wanted elsewhere too, it stays staged. */
+  readonly place: (sha256: string, path: string, isWantedAgain: boolean) => void;
   readonly remove: () => void;
 }
 
-/** On the workspace's own volume, so that files are moved and not copied when the clock is ticking. */
-export function createStaging(directory = `${WORKSPACE}/.airlock-staging`): Staging {
+/**
+ * On the workspace's own volume, so that files are moved and not copied when the clock is ticking; under a name no manifest can know, so
+ * that none of its paths lies in there.
+ */
+export function createStaging(directory = `${WORKSPACE}/.airlock-staging-${randomUUID()}`): Staging {
   const sizes = new Map<string, number>();
-  const placed = new Map<string, string>();
   let uploads = 0;
   let isOpen = true;
-  rmSync(directory, { recursive: true, force: true });
   mkdirSync(directory, { mode: 0o700 });
 
   async function receive(sha256: string, body: Readable): Promise<void> {
@@ -64,11 +65,9 @@ export function createStaging(directory = `${WORKSPACE}/.airlock-staging`): Stag
     if (other) throw new RefusalError('manifest_invalid', `${other.path} has another size than the manifest says.`);
   }
 
-  function moveTo(sha256: string, path: string): void {
-    const earlier = placed.get(sha256);
-    if (earlier) copyFileSync(earlier, path, constants.COPYFILE_EXCL);
+  function place(sha256: string, path: string, isWantedAgain: boolean): void {
+    if (isWantedAgain) copyFileSync(`${directory}/${sha256}`, path, constants.COPYFILE_EXCL);
     else renameSync(`${directory}/${sha256}`, path);
-    placed.set(sha256, earlier ?? path);
   }
 
   function remove(): void {
@@ -76,5 +75,5 @@ export function createStaging(directory = `${WORKSPACE}/.airlock-staging`): Stag
     rmSync(directory, { recursive: true, force: true });
   }
 
-  return { receive, assertComplete, moveTo, remove };
+  return { receive, assertComplete, place, remove };
 }

@@ -35,10 +35,11 @@ export function fillWorkspace(manifest: Manifest, staging: Staging, guest: Guest
     closeSync(descriptor);
   }
 
+  const lastWith = new Map(manifest.files.map((file) => [file.sha256, file]));
   for (const file of manifest.files) {
     const path = `${WORKSPACE}/${file.path}`;
     makeDirectory(dirname(path));
-    staging.moveTo(file.sha256, path);
+    staging.place(file.sha256, path, lastWith.get(file.sha256) !== file);
     chmodSync(path, 0o644);
     chownSync(path, guest.userId, guest.userId);
   }

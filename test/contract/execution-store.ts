@@ -40,11 +40,14 @@ export function executionStoreContract(name: string, open: () => Promise<Executi
         const { record } = appendToChain(row.execution_id, EMPTY_CHAIN, submitted);
         return store.create(row, record, { ...key, request_hash: hash });
       };
+      expect(await store.findRepeat(key)).toBeNull();
       const answers = await Promise.all([attempt('a'), attempt('a'), attempt('a')]);
       expect(answers.map((answer) => answer.outcome).sort()).toEqual(['created', 'repeated', 'repeated']);
       const repeated = answers.flatMap((answer) => (answer.outcome === 'repeated' ? [answer.execution_id] : []));
       expect(new Set(repeated).size).toBe(1);
       expect(await attempt('b')).toEqual({ outcome: 'key_used_otherwise' });
+      expect(await store.findRepeat(key)).toEqual({ outcome: 'repeated', execution_id: repeated[0] });
+      expect(await store.findRepeat({ ...key, request_hash: 'b' })).toEqual({ outcome: 'key_used_otherwise' });
     });
 
     it('are written by one of many writers at a time, each with its own link of the audit chain', async () => {

@@ -252,6 +252,43 @@ describe('who may do what', () => {
     expect([...new Set(may)].sort()).toEqual(writers);
   });
 
+  const ofKind = (kind: string) => (resource: unknown) => textOf(resource).endsWith(`/${kind}/*`);
+
+  it.each([
+    ['uploads', ['api/files'], ['api/executions']],
+    ['blobs', ['api/executions'], ['tasks/run-in-sandbox']],
+    ['manifests', ['api/executions'], ['api/approvals', 'tasks/await-approval', 'tasks/issue-ticket', 'tasks/run-in-sandbox']],
+    ['events', ['tasks/run-in-sandbox'], ['api/executions', 'live/catch-up', 'tasks/record', 'tasks/run-in-sandbox']],
+    ['artifacts', ['tasks/run-in-sandbox'], ['api/executions']],
+    ['archive', ['tasks/record'], ['api/executions', 'live/catch-up']],
+  ])('objects of the kind %s have exactly these writers and readers', (kind, writers, readers) => {
+    expect(whoMay('s3:PutObject', ofKind(kind))).toEqual(writers);
+    expect(whoMay('s3:GetObject', ofKind(kind))).toEqual(readers);
+  });
+
+  it('no object is deleted, and each is of one of these kinds', () => {
+    for (const action of ['s3:DeleteObject', 's3:DeleteObjectVersion', 's3:PutBucketPolicy']) expect(whoMay(action)).toEqual([]);
+    const kinds = [...permissions().values()]
+      .flat()
+      .filter((statement) => actionsOf(statement).some((action) => /^s3:(Put|Get)Object$/.test(action)))
+      .flatMap(resourcesOf)
+      .map((resource) => /\/(\w+)\/\*$/.exec(textOf(resource))?.[1] ?? textOf(resource));
+    expect([...new Set(kinds)].sort()).toEqual(['archive', 'artifacts', 'blobs', 'events', 'manifests', 'uploads']);
+  });
+
+  it('no link writes anything but uploads, whoever signed it', () => {
+    const policies = Object.values(templates.data.findResources('AWS::S3::BucketPolicy')) as Resource[];
+    const denied = policies
+      .flatMap((policy) => policy.Properties.PolicyDocument.Statement)
+      .find((statement: { Action: string }) => statement.Action === 's3:PutObject');
+    expect(denied).toMatchObject({
+      Effect: 'Deny',
+      Principal: { AWS: '*' },
+      Condition: { StringEquals: { 's3:authType': ['REST-QUERY-STRING', 'POST'] } },
+    });
+    expect(textOf(denied.NotResource)).toMatch(/^<Data\w+\.Arn>\/uploads\/\*$/);
+  });
+
   it('nobody changes or deletes an audit record', () => {
     for (const action of ['UpdateItem', 'DeleteItem', 'BatchWriteItem'])
       expect(whoMay(`dynamodb:${action}`, aboutTable('audit')), action).toEqual([]);
@@ -479,6 +516,15 @@ describe('what lasts', () => {
         DeletionProtectionEnabled: true,
       });
     }
+  });
+
+  it('uploads go after a day, with what they were before; inputs stay longer than any run can want them', () => {
+    const buckets = Object.values(templates.data.findResources('AWS::S3::Bucket')) as Resource[];
+    const rules = buckets.flatMap((bucket) => bucket.Properties.LifecycleConfiguration?.Rules ?? []);
+    const ruleOf = (prefix: string) => rules.find((rule: { Prefix?: string }) => rule.Prefix === prefix);
+    expect(ruleOf('uploads/')).toMatchObject({ ExpirationInDays: 1, NoncurrentVersionExpiration: { NoncurrentDays: 1 } });
+    expect(ruleOf('blobs/').ExpirationInDays).toBeGreaterThanOrEqual(365 + 30);
+    expect(ruleOf('manifests/')).toBeUndefined();
   });
 
   it('every log group has a retention', () => {

@@ -40,7 +40,7 @@ console.log(await fetch('http://127.0.0.1:8090/healthz').then(() => 'REACHED', (
     const code = `
 (exec 7<>/dev/tcp/127.0.0.1/8090) 2>/dev/null && echo REACHED tcp
 for tool in su sudo mount unshare nsenter chroot apt-get dpkg perl; do command -v $tool && echo REACHED; done
-for file in /opt/airlock /opt/airlock/image-id /opt/airlock/supervisor.mjs /workspace/.airlock-staging; do cat $file 2>/dev/null && echo REACHED $file; done
+for file in /opt/airlock /opt/airlock/image-id /opt/airlock/supervisor.mjs /workspace/.airlock-staging*; do cat $file 2>/dev/null && echo REACHED $file; done
 ls /opt/airlock /run/airlock /tmp/airlock 2>/dev/null && echo REACHED
 for process in /proc/[0-9]*; do [ -O $process ] || cat $process/environ $process/maps 2>/dev/null && [ ! -O $process ] && echo REACHED $process; done
 for process in /proc/[0-9]*; do [ -O $process ] || kill -9 \${process#/proc/} 2>/dev/null && [ ! -O $process ] && echo KILLED $process; done

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { OUTPUT_EVENT_MAX_BYTES } from '../../functions/contracts/sandbox-protocol.ts';
 import { finish, prepareSandboxes, readEvents, removeSandboxes, startSandbox } from './support.ts';
@@ -59,6 +59,40 @@ out.write(bytes(range(256))); out.write('ðŸ˜€'.encode() * 20_000); out.write('ðŸ
     );
     expect(stdout).toBe(numbers);
     expect(stderr).toBe(numbers);
+  });
+});
+
+describe('files brought in', () => {
+  it('are where the manifest says, each with its own bytes, whatever the path', async () => {
+    const [first, second] = [Buffer.from('first'), Buffer.from('second')];
+    const hashOf = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex');
+    const entry = (path: string, bytes: Buffer) => ({ path, sha256: hashOf(bytes), size_bytes: bytes.length });
+    // Where a staged file waits, or might.
+    const places = ['.airlock-staging', '.staging', 'a b'].map((directory) => `${directory}/${hashOf(second)}`);
+    const files = [...places.map((path) => entry(path, first)), entry('in/second', second), entry('again', second)];
+    const code = `cat ${places.map((path) => `"${path}"`).join(' ')}; echo; cat in/second again`;
+    const { stdout } = await (await startSandbox()).run({ ...bash(code), files }, [first, second]);
+    expect(stdout).toBe('firstfirstfirst\nsecondsecond');
+  });
+
+  it('of 100 MB pass through a supervisor that stays small, both ways', async () => {
+    const sandbox = await startSandbox();
+    const bytes = randomBytes(100 * 1024 * 1024);
+    const sha256 = createHash('sha256').update(bytes).digest('hex');
+    const files = [{ path: 'in.bin', sha256, size_bytes: bytes.length }];
+    const { ticket, events } = await sandbox.run({ ...bash('mv in.bin output/out.bin'), files }, [bytes]);
+    const [file] = events.filter((event) => event.type === 'file');
+    expect(file).toMatchObject({ name: 'out.bin', size_bytes: bytes.length, sha256 });
+    const headers = { authorization: `Bearer ${ticket}` };
+    const answer = await fetch(`${sandbox.url}/files/${file?.file_id}`, { headers });
+    expect(
+      createHash('sha256')
+        .update(Buffer.from(await answer.arrayBuffer()))
+        .digest('hex'),
+    ).toBe(sha256);
+    const peak = await sandbox.supervisorPeak();
+    expect(peak).toBeGreaterThan(0);
+    expect(peak).toBeLessThan(256 * 1024 * 1024);
   });
 });
 

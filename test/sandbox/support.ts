@@ -102,6 +102,8 @@ export interface TestSandbox {
   readonly run: (changes: Partial<Manifest>, files?: readonly Uint8Array[]) => Promise<Finished>;
   /** Living processes in the container that are not root's. */
   readonly strangers: () => Promise<string[]>;
+  /** The most memory the supervisor's process ever had, in bytes. */
+  readonly supervisorPeak: () => Promise<number>;
 }
 
 export interface StartedRun {
@@ -202,7 +204,15 @@ export async function startSandbox(
     return listing.split('\n').filter((line) => line !== '' && !/\) [ZX] /.test(line));
   }
 
-  return { id, container, url, imageId, manifest, sign, post, start, run, strangers };
+  async function supervisorPeak(): Promise<number> {
+    const script = `for (const id of require('node:fs').readdirSync('/proc').filter((name) => Number(name) > 1)) try {
+      if (!require('node:fs').readFileSync('/proc/' + id + '/cmdline', 'latin1').includes('supervisor.mjs')) continue;
+      console.log(/VmHWM:\\s+(\\d+) kB/.exec(require('node:fs').readFileSync('/proc/' + id + '/status', 'latin1'))[1]);
+    } catch {}`;
+    return Math.max(...(await command('exec', container, 'node', '-e', script)).split('\n').map(Number)) * 1024;
+  }
+
+  return { id, container, url, imageId, manifest, sign, post, start, run, strangers, supervisorPeak };
 }
 
 /** Reads a run's events to the end. */

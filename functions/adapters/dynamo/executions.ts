@@ -2,7 +2,7 @@ import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb';
 import { GetCommand, QueryCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import { auditRecord } from '../../contracts/audit.ts';
 import { type Execution, execution as executionSchema } from '../../contracts/execution.ts';
-import type { ExecutionFilter, ExecutionStore } from '../../core/execution/ports.ts';
+import type { ExecutionFilter, ExecutionStore, IdempotencyKey } from '../../core/execution/ports.ts';
 import type { Page } from '../../core/page.ts';
 import { appendAudit, changeOf, createOnly, transact } from './changes.ts';
 import { documents } from './client.ts';
@@ -15,6 +15,7 @@ interface Tables {
 }
 
 const IDEMPOTENCY_HOURS = 24;
+const keyOf = ({ user_id, key }: IdempotencyKey) => ({ pk: `idempotency#${user_id}#${key}`, sk: '-' });
 
 export function dynamoExecutions(tables: Tables): ExecutionStore {
   return {
@@ -37,13 +38,24 @@ export function dynamoExecutions(tables: Tables): ExecutionStore {
         if (written.outcome === 'refused') throw new Error(`execution ${execution.execution_id} exists already`);
         return { outcome: 'created' };
       }
-      const pk = { pk: `idempotency#${key.user_id}#${key.key}`, sk: '-' };
       const expires = Math.floor(Date.parse(execution.created_at) / 1000) + IDEMPOTENCY_HOURS * 3600;
-      const item = { ...pk, request_hash: key.request_hash, execution_id: execution.execution_id, expires_at_seconds: expires };
+      const item = {
+        ...keyOf(key),
+        request_hash: key.request_hash,
+        execution_id: execution.execution_id,
+        expires_at_seconds: expires,
+      };
       const written = await transact([createOnly(tables.ephemera ?? '', 'pk', item), ...items]);
       if (written.outcome === 'written') return { outcome: 'created' };
-      const { Item } = await documents.send(new GetCommand({ TableName: tables.ephemera, Key: pk, ConsistentRead: true }));
-      if (Item?.request_hash !== key.request_hash) return { outcome: 'key_used_otherwise' };
+      return (await this.findRepeat(key)) ?? { outcome: 'key_used_otherwise' };
+    },
+
+    async findRepeat(key) {
+      const { Item } = await documents.send(
+        new GetCommand({ TableName: tables.ephemera, Key: keyOf(key), ConsistentRead: true }),
+      );
+      if (!Item) return null;
+      if (Item.request_hash !== key.request_hash) return { outcome: 'key_used_otherwise' };
       return { outcome: 'repeated', execution_id: String(Item.execution_id) };
     },
 

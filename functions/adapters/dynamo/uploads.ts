@@ -1,4 +1,4 @@
-import { GetCommand, PutCommand } from '@aws-sdk/lib-dynamodb';
+import { GetCommand, PutCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import { upload as uploadSchema } from '../../contracts/file.ts';
 import type { UploadStore } from '../../core/execution/uploads.ts';
 import { documents } from './client.ts';
@@ -24,6 +24,16 @@ export function dynamoUploads(ephemeraTable: string): UploadStore {
       // Expired items stay for a while.
       if (!Item || Number(Item.expires_at_seconds) <= Date.now() / 1000) return null;
       return uploadSchema.parse(Item);
+    },
+    async markVerified(fileId) {
+      await documents.send(
+        new UpdateCommand({
+          TableName: ephemeraTable,
+          Key: keyOf(fileId),
+          UpdateExpression: 'SET verified = :yes',
+          ExpressionAttributeValues: { ':yes': true },
+        }),
+      );
     },
   };
 }

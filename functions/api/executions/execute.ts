@@ -2,6 +2,7 @@ import type { ExecutionResult } from '../../contracts/execution.ts';
 import type { Upload } from '../../contracts/file.ts';
 import { type execute as executeRoute, LONG_POLL_MAX_SECONDS } from '../../contracts/routes.ts';
 import { appendToChain, EMPTY_CHAIN } from '../../core/audit/chain.ts';
+import type { RepeatOutcome } from '../../core/execution/ports.ts';
 import { blobKey, type InputFile, prepareSubmission } from '../../core/execution/submit.ts';
 import { adoptUpload } from '../../core/execution/uploads.ts';
 import { canonicalJson, sha256 } from '../../core/text/json.ts';
@@ -25,7 +26,9 @@ export async function execute(parts: Parts, request: Request): Promise<ApiAnswer
 async function submit(parts: Parts, request: Request): Promise<string> {
   const now = parts.clock.now();
   const key = idempotencyKey(request);
-  const uploads = await announcedUploads(parts, request.body);
+  const [repeat, uploads] = await Promise.all([key && parts.executions.findRepeat(key), announcedUploads(parts, request.body)]);
+  // What was uploaded for the first one may be gone by now.
+  if (repeat) return firstUnderKey(repeat);
   const prepared = prepareSubmission(request.body, {
     uploads,
     actor: request.actor,
@@ -47,7 +50,13 @@ async function submit(parts: Parts, request: Request): Promise<string> {
     throw new ApiError('validation_failed', 'The request asks for what is not offered.', { errors: prepared.errors });
   }
   const { execution, manifestBytes, files } = prepared.submission;
-  await Promise.all([parts.objects.put(execution.manifest_key, manifestBytes, 'application/json'), storeInputs(parts, files)]);
+  await adoptUploads(parts, files, now);
+  await Promise.all([
+    parts.objects.put(execution.manifest_key, manifestBytes, 'application/json'),
+    ...files.flatMap(({ source, sha256: hash }) =>
+      'bytes' in source ? [parts.objects.put(blobKey(hash), source.bytes, 'application/octet-stream')] : [],
+    ),
+  ]);
   const { record } = appendToChain(execution.execution_id, EMPTY_CHAIN, {
     action: 'submitted',
     actor: request.actor.user_id,
@@ -55,15 +64,17 @@ async function submit(parts: Parts, request: Request): Promise<string> {
     details: { digest: execution.digest, language: execution.language, approval_required: execution.approval.required },
   });
   const created = await parts.executions.create(execution, record, key);
-  if (created.outcome === 'key_used_otherwise') {
-    throw new ApiError(
-      'idempotency_mismatch',
-      'This Idempotency-Key came with another request before. Use a new key for a new request.',
-    );
-  }
-  const executionId = created.outcome === 'repeated' ? created.execution_id : execution.execution_id;
-  if (created.outcome === 'created') await parts.machine.start(executionId, 1);
-  return executionId;
+  if (created.outcome !== 'created') return firstUnderKey(created);
+  await parts.machine.start(execution.execution_id, 1);
+  return execution.execution_id;
+}
+
+function firstUnderKey(repeat: RepeatOutcome): string {
+  if (repeat.outcome === 'repeated') return repeat.execution_id;
+  throw new ApiError(
+    'idempotency_mismatch',
+    'This Idempotency-Key came with another request before. Use a new key for a new request.',
+  );
 }
 
 /** What is known of the uploads a request names. */
@@ -73,14 +84,13 @@ async function announcedUploads(parts: Parts, body: Request['body']): Promise<Ma
   return new Map(found.flatMap((upload) => (upload ? [[upload.file_id, upload]] : [])));
 }
 
-/** Puts every input under its own hash. Uploads are read one after the other: together they may be hundreds of megabytes. */
-async function storeInputs(parts: Parts, files: readonly InputFile[]): Promise<void> {
-  for (const [index, { source, sha256: hash }] of files.entries()) {
-    if ('bytes' in source) {
-      await parts.objects.put(blobKey(hash), source.bytes, 'application/octet-stream');
-      continue;
-    }
-    const answer = await adoptUpload(parts.objects, source.upload);
+/** One after the other: together they may be hundreds of megabytes. */
+async function adoptUploads(parts: Parts, files: readonly InputFile[], now: Date): Promise<void> {
+  const adopted = new Set<string>();
+  for (const [index, { source }] of files.entries()) {
+    if (!('upload' in source) || adopted.has(source.upload.file_id)) continue;
+    const answer = await adoptUpload(parts, source.upload, now);
+    adopted.add(source.upload.file_id);
     if (answer === 'adopted') continue;
     const { size_bytes, sha256: announced } = source.upload;
     const received = answer === 'missing' ? 'nothing was uploaded yet' : 'other bytes were uploaded';

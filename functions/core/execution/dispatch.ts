@@ -253,7 +253,7 @@ async function collect(parts: DispatchParts, run: Run): Promise<DispatchOutput> 
   for (const file of events.filter((event) => event.type === 'file')) {
     const body = await supervisor.getFile(ticket, file.file_id);
     if (!body) return failed('sandbox_lost', 'The sandbox went away before its files were collected. Output was kept.');
-    await parts.objects.putStream(artifactKey(row.execution_id, file.file_id), body, file.size_bytes, 'application/octet-stream');
+    await parts.objects.putStream(artifactKey(row.execution_id, file.file_id), body, file, 'application/octet-stream');
   }
   await parts.subscribers.drained();
   return { outcome: 'exited' };

@@ -21,15 +21,17 @@ export interface IdempotencyKey {
   readonly request_hash: string;
 }
 
-export type CreateOutcome =
-  | { readonly outcome: 'created' }
+export type RepeatOutcome =
   | { readonly outcome: 'repeated'; readonly execution_id: string }
   | { readonly outcome: 'key_used_otherwise' };
+export type CreateOutcome = { readonly outcome: 'created' } | RepeatOutcome;
 
 export interface ExecutionStore {
   get(executionId: string): Promise<Execution | null>;
   /** Row, first audit record and idempotency key in one transaction, or none of them. */
   create(execution: Execution, record: AuditRecord, key: IdempotencyKey | null): Promise<CreateOutcome>;
+  /** What `create` would find under this key now; null when the key is free. */
+  findRepeat(key: IdempotencyKey): Promise<RepeatOutcome | null>;
   /** Writes what differs between the two rows, and the audit record; `conflict` when anybody wrote since `before` was read. */
   save(before: Execution, after: Execution, record: AuditRecord): Promise<'saved' | 'conflict'>;
   /** How far a run's events are durable. Not audited; false when the attempt is no longer the one that serves the execution. */
@@ -49,11 +51,19 @@ export interface ExecutionStore {
 /** Content-addressed and append-only objects: manifests, inputs, event segments, artifacts. */
 export interface ObjectStore {
   put(key: string, bytes: Uint8Array, contentType: string): Promise<void>;
-  putStream(key: string, body: AsyncIterable<Uint8Array>, size: number, contentType: string): Promise<void>;
+  /** Of known length and hash: an object that has others is not stored. */
+  putStream(
+    key: string,
+    body: AsyncIterable<Uint8Array>,
+    content: { readonly size_bytes: number; readonly sha256: string },
+    contentType: string,
+  ): Promise<void>;
   /** null when there is no such object. */
   get(key: string): Promise<Uint8Array | null>;
   getStream(key: string): Promise<{ body: AsyncIterable<Uint8Array>; size: number } | null>;
   list(prefix: string, after?: string): Promise<string[]>;
+  /** What is known of an object without reading it; null when there is none. */
+  stat(key: string): Promise<{ size: number; writtenAt: Date } | null>;
   /** A link that anybody holding it may read for so long, which downloads under the given name and is never rendered. */
   presignGet(key: string, options: { expiresInSeconds: number; fileName: string; contentType: string }): Promise<string>;
 }

@@ -3,15 +3,23 @@ import { describe, expect, it } from 'vitest';
 import { configuration } from '../../../test/support/configuration.ts';
 import { actorOf, IMAGE_ID, NOW, newExecutionId } from '../../../test/support/entities.ts';
 import type { ExecuteRequest } from '../../contracts/execution.ts';
+import type { Upload } from '../../contracts/file.ts';
 import { manifest as manifestSchema } from '../../contracts/manifest.ts';
 import type { Actor } from '../identity/actor.ts';
 import { digestOf, prepareSubmission } from './submit.ts';
 
 const developer = actorOf(['developer']);
-const submit = (request: Partial<ExecuteRequest>, actor: Actor = developer) =>
+const submit = (request: Partial<ExecuteRequest>, actor: Actor = developer, uploads: readonly Upload[] = []) =>
   prepareSubmission(
     { language: 'python', code: 'print(1)', ...request },
-    { uploads: new Map(), actor, configuration, imageId: IMAGE_ID, executionId: newExecutionId(), now: NOW },
+    {
+      uploads: new Map(uploads.map((upload) => [upload.file_id, upload])),
+      actor,
+      configuration,
+      imageId: IMAGE_ID,
+      executionId: newExecutionId(),
+      now: NOW,
+    },
   );
 
 describe('a plain submission', () => {
@@ -74,6 +82,65 @@ describe('the caller can only raise', () => {
   it('a profile is only for those it lists', () => {
     expect(submit({ security_profile: 'trusted' })).toMatchObject({ outcome: 'forbidden' });
     expect(submit({}, actorOf(['viewer']))).toMatchObject({ outcome: 'forbidden' });
+  });
+});
+
+describe('input files', () => {
+  const upload: Upload = {
+    file_id: 'file_0198c0de-0000-7000-8000-000000000001',
+    owner_id: developer.user_id,
+    name: 'data 1.csv',
+    size_bytes: 50,
+    sha256: 'ab'.repeat(32),
+    created_at: NOW.toISOString(),
+    verified: false,
+  };
+  const { file_id } = upload;
+  const manifestOf = (outcome: ReturnType<typeof submit>) => {
+    if (outcome.outcome !== 'accepted') throw new Error(JSON.stringify(outcome));
+    return manifestSchema.parse(JSON.parse(Buffer.from(outcome.submission.manifestBytes).toString()));
+  };
+
+  it('that were uploaded are hash and size to the manifest, under their path or else their name', () => {
+    const { files } = manifestOf(submit({ files: [{ file_id }, { file_id, path: 'in/a.csv' }] }, developer, [upload]));
+    const { sha256, size_bytes } = upload;
+    expect(files).toEqual([
+      { path: 'data 1.csv', sha256, size_bytes },
+      { path: 'in/a.csv', sha256, size_bytes },
+    ]);
+  });
+
+  it('of somebody else are not told from those that do not exist', () => {
+    const others = { ...upload, owner_id: 'somebody else' };
+    const refusal = submit({ files: [{ file_id }] }, developer, [others]);
+    expect(refusal).toMatchObject({ outcome: 'invalid', errors: [{ field: 'body.files[0].file_id' }] });
+    expect(refusal).toEqual(submit({ files: [{ file_id }] }, developer, []));
+  });
+
+  it.each([
+    ['two at one path', ['a', 'a'], [0, 1]],
+    ['one in the other', ['a/b', 'a'], [1]],
+    ['one above the program', ['src'], [0]],
+    ['one inside the program', ['src/main.py/x'], [0]],
+    ['the program itself', ['src/main.py'], [0]],
+    ['what the launcher writes', ['input.json', 'output/x', 'ok'], [0, 1]],
+  ])('are refused one by one when they are %s', (_, paths, wrong) => {
+    const outcome = submit({ entrypoint: 'src/main.py', files: paths.map((path) => ({ path, content: '' })) });
+    if (outcome.outcome !== 'invalid') throw new Error(outcome.outcome);
+    expect(outcome.errors.map((error) => error.field)).toEqual(wrong.map((index) => `body.files[${index}].path`));
+  });
+
+  it('need a path when the name they were announced with is none', () => {
+    const named = { ...upload, name: '../é.csv' };
+    expect(submit({ files: [{ file_id }] }, developer, [named])).toMatchObject({ errors: [{ field: 'body.files[0].path' }] });
+    expect(submit({ files: [{ file_id, path: 'e.csv' }] }, developer, [named])).toMatchObject({ outcome: 'accepted' });
+  });
+
+  it('are no more together than the run’s disk', () => {
+    const large = { ...upload, size_bytes: 100 * 2 ** 20 };
+    const files = ['a', 'b', 'c'].map((path) => ({ path, file_id }));
+    expect(submit({ files }, developer, [large])).toMatchObject({ outcome: 'invalid', errors: [{ field: 'body.files' }] });
+    expect(submit({ files: files.slice(1) }, developer, [large])).toMatchObject({ outcome: 'accepted' });
   });
 });
 

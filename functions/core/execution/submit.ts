@@ -5,9 +5,9 @@
 import type { Finding, RiskLevel } from '../../contracts/approval.ts';
 import type { FieldError } from '../../contracts/errors.ts';
 import type { ExecuteRequest, ExecutionIn } from '../../contracts/execution.ts';
-import type { Upload } from '../../contracts/file.ts';
+import { INPUT_FILES_MAX_BYTES, type Upload } from '../../contracts/file.ts';
 import { approvalIdOf } from '../../contracts/ids.ts';
-import { DIGEST_PREFIX, type Language, type Manifest } from '../../contracts/manifest.ts';
+import { DIGEST_PREFIX, type Language, type Manifest, workspacePath } from '../../contracts/manifest.ts';
 import { EMPTY_CHAIN } from '../audit/chain.ts';
 import type { Actor } from '../identity/actor.ts';
 import { isApprovalRequired, mayUseProfile } from '../policy/approval-requirement.ts';
@@ -87,6 +87,10 @@ export function prepareSubmission(
     errors.push({ field: 'body.entrypoint', expected: `a name ending in ${endings.join(', ')}`, received: entrypoint });
   }
 
+  if (entrypoint.startsWith('input.json/')) {
+    errors.push({ field: 'body.entrypoint', expected: 'a name outside input.json', received: entrypoint });
+  }
+
   const files = readFiles(request, entrypoint, { owner: actor.user_id, uploads: context.uploads }, errors);
   if (errors.length > 0 || !offered) return { outcome: 'invalid', errors };
 
@@ -98,8 +102,9 @@ export function prepareSubmission(
   });
   if ('errors' in resolved) return { outcome: 'invalid', errors: resolved.errors };
   const inputBytes = files.reduce((sum, file) => sum + file.size_bytes, 0);
-  if (inputBytes > resolved.limits.disk_bytes) {
-    const expected = `at most ${resolved.limits.disk_bytes} bytes in all files together (the run's disk)`;
+  const most = Math.min(resolved.limits.disk_bytes, INPUT_FILES_MAX_BYTES);
+  if (inputBytes > most) {
+    const expected = `at most ${most} bytes in all files together${most === resolved.limits.disk_bytes ? " (the run's disk)" : ''}`;
     return { outcome: 'invalid', errors: [{ field: 'body.files', expected, received: `${inputBytes} bytes` }] };
   }
 
@@ -177,36 +182,41 @@ function readFiles(
   known: { readonly owner: string; readonly uploads: ReadonlyMap<string, Upload> },
   errors: FieldError[],
 ): InputFile[] {
-  return (request.files ?? []).flatMap((file, index): InputFile[] => {
+  const files = (request.files ?? []).flatMap((file, index): (InputFile & { field: string })[] => {
     const field = `body.files[${index}]`;
-    const first = file.path.split('/')[0] ?? '';
-    if (file.path === entrypoint || RESERVED_PATHS.includes(first)) {
-      errors.push({
-        field: `${field}.path`,
-        expected: `a path other than ${entrypoint}, input.json and output/`,
-        received: file.path,
-      });
-    }
-    if (file.file_id !== undefined) {
-      const upload = known.uploads.get(file.file_id);
-      // Not there and not yours are one answer.
-      if (upload?.owner_id !== known.owner) {
-        errors.push({
-          field: `${field}.file_id`,
-          expected: 'the id of a file you uploaded within a day',
-          received: file.file_id,
-        });
-        return [];
+    if (file.file_id === undefined) {
+      const content = file.content ?? '';
+      if (file.encoding === 'base64' && !isBase64(content)) {
+        errors.push({ field: `${field}.content`, expected: 'base64 with padding', received: `${content.slice(0, 20)}…` });
       }
-      return [{ path: file.path, sha256: upload.sha256, size_bytes: upload.size_bytes, source: { upload } }];
+      const bytes = Buffer.from(content, file.encoding ?? 'utf8');
+      return [{ field, path: file.path ?? '', sha256: sha256(bytes), size_bytes: bytes.byteLength, source: { bytes } }];
     }
-    const content = file.content ?? '';
-    if (file.encoding === 'base64' && !isBase64(content)) {
-      errors.push({ field: `${field}.content`, expected: 'base64 with padding', received: `${content.slice(0, 20)}…` });
+    const upload = known.uploads.get(file.file_id);
+    // Not there and not yours are one answer.
+    if (upload?.owner_id !== known.owner) {
+      errors.push({ field: `${field}.file_id`, expected: 'the id of a file you uploaded within a day', received: file.file_id });
+      return [];
     }
-    const bytes = Buffer.from(content, file.encoding ?? 'utf8');
-    return [{ path: file.path, sha256: sha256(bytes), size_bytes: bytes.byteLength, source: { bytes } }];
+    const { sha256: hash, size_bytes } = upload;
+    return [{ field, path: file.path ?? upload.name, sha256: hash, size_bytes, source: { upload } }];
   });
+  for (const { field, path } of files) {
+    const expected = whatIsWrongWith(path, entrypoint, files);
+    if (expected) errors.push({ field: `${field}.path`, expected, received: path });
+  }
+  return files.map(({ field: _, ...file }) => file);
+}
+
+/** What a file's path has to be instead, if it cannot be what it is. */
+function whatIsWrongWith(path: string, entrypoint: string, files: readonly { path: string }[]): string | null {
+  if (!workspacePath.safeParse(path).success) return 'a path, as its name is none: letters, digits, . _ @ + - and space';
+  if (path === entrypoint || path.startsWith(`${entrypoint}/`) || RESERVED_PATHS.includes(path.split('/')[0] ?? '')) {
+    return `a path other than ${entrypoint}, input.json and output/`;
+  }
+  if (files.filter((other) => other.path === path).length > 1) return 'each path once';
+  const isAlsoDirectory = [entrypoint, ...files.map((other) => other.path)].some((other) => other.startsWith(`${path}/`));
+  return isAlsoDirectory ? 'a path in which no other file lies' : null;
 }
 
 const isBase64 = (text: string): boolean => Buffer.from(text, 'base64').toString('base64') === text;

@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { riskLevel } from '../../contracts/approval.ts';
+import { UPLOAD_MAX_BYTES } from '../../contracts/file.ts';
 import { language } from '../../contracts/manifest.ts';
 import { ROLES } from '../identity/actor.ts';
 import { formatByteSize, parseByteSize } from './byte-size.ts';
@@ -35,11 +36,14 @@ const seconds = whole('seconds', 1, 86_400);
 const portError = { error: 'a port from 1 to 65535' };
 const port = z.int(portError).min(1, portError).max(65_535, portError);
 
-const bytes = (least: number) =>
+const bytes = (least: number, most = Number.POSITIVE_INFINITY) =>
   z.unknown().transform((value, context): number => {
     const size = parseByteSize(value);
-    if (size !== null && size >= least) return size;
-    context.addIssue({ code: 'custom', message: `a size of at least ${formatByteSize(least)}, as 512MB or 1GB` });
+    if (size !== null && size >= least && size <= most) return size;
+    const message = Number.isFinite(most)
+      ? `a size from ${formatByteSize(least)} to ${formatByteSize(most)}, as 64MB`
+      : `a size of at least ${formatByteSize(least)}, as 512MB or 1GB`;
+    context.addIssue({ code: 'custom', message });
     return z.NEVER;
   });
 
@@ -109,6 +113,7 @@ const executionSecurity = section({
       error: `a mapping from roles (${words(ROLES)}) to their limits`,
     })
     .default({}),
+  uploads: section({ max_file_size: bytes(1, UPLOAD_MAX_BYTES) }),
   sandbox_pool: section({
     size: whole('sandboxes', 1, 1000),
     spare: whole('sandboxes', 0, 1000).optional(),

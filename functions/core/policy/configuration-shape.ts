@@ -69,6 +69,7 @@ export const configurationSchema = z.strictObject({
     spare: z.int().nonnegative(),
     max_idle_seconds: seconds,
   }),
+  uploads: z.strictObject({ max_file_bytes: z.int().positive() }),
   approvalServer: z.strictObject({ port, web_interface_port: port }),
   approvalRules: z.strictObject({
     code_execution: z.strictObject({

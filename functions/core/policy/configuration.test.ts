@@ -195,6 +195,8 @@ describe('a mistake is refused with file, line, path, expectation and what came'
       'role_limits.nobody',
       'a mapping from roles',
     ],
+    ['uploads larger than a file can be', [SECURITY, '"100MB"', '"101MB"'], 'uploads.max_file_size', 'to 100MB'],
+    ['uploads of nothing', [SECURITY, '"100MB"', '"0MB"'], 'uploads.max_file_size', 'from 1'],
     ['no pool', [SECURITY, 'size: 2', 'size: 0'], 'sandbox_pool.size', 'from 1'],
     ['an empty pattern', [SAFETY, '"rm -rf"', '" "'], 'dangerous_patterns[0]', 'text to look for'],
     [

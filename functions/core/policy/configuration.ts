@@ -194,7 +194,7 @@ function* poolProblems({ security, interpreter }: Files): Generator<Configuratio
 }
 
 function resolve(files: Files): Configuration {
-  const { execution_environments, security_policies, role_limits, sandbox_pool } = files.security.content;
+  const { execution_environments, security_policies, role_limits, uploads, sandbox_pool } = files.security.content;
   const { server, languages, security } = files.interpreter.content;
   const { code_execution: safety } = files.safety.content.safety_policies;
   const thresholds = files.safety.content.risk_thresholds;
@@ -231,6 +231,7 @@ function resolve(files: Files): Configuration {
     },
     roleLimits: role_limits,
     sandboxPool: { ...sandbox_pool, spare: sandbox_pool.spare ?? sandbox_pool.size },
+    uploads: { max_file_bytes: uploads.max_file_size },
     approvalServer: files.humans.content.server,
     approvalRules: files.humans.content.approval_rules,
     review: {

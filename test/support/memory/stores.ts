@@ -5,8 +5,16 @@ import type { Execution } from '../../../functions/contracts/execution.ts';
 import type { Sandbox } from '../../../functions/contracts/sandbox.ts';
 import type { RunEvent } from '../../../functions/contracts/sandbox-protocol.ts';
 import type { ApprovalStore } from '../../../functions/core/approval/ports.ts';
-import type { ExecutionStore, LiveLog, ObjectStore, TaskTokens } from '../../../functions/core/execution/ports.ts';
+import type {
+  ExecutionStore,
+  IdempotencyKey,
+  LiveLog,
+  ObjectStore,
+  RepeatOutcome,
+  TaskTokens,
+} from '../../../functions/core/execution/ports.ts';
 import type { Place, SandboxStore } from '../../../functions/core/sandbox/ports.ts';
+import { NOW } from '../entities.ts';
 
 const copy = <T>(value: T): T => structuredClone(value);
 
@@ -14,6 +22,14 @@ export function memoryExecutions(): ExecutionStore & { readonly audit: AuditReco
   const rows = new Map<string, Execution>();
   const keys = new Map<string, { request_hash: string; execution_id: string }>();
   const audit: AuditRecord[] = [];
+  const nameOf = ({ user_id, key }: IdempotencyKey) => `${user_id}#${key}`;
+  const repeatOf = (key: IdempotencyKey): RepeatOutcome | null => {
+    const earlier = keys.get(nameOf(key));
+    if (!earlier) return null;
+    return earlier.request_hash === key.request_hash
+      ? { outcome: 'repeated', execution_id: earlier.execution_id }
+      : { outcome: 'key_used_otherwise' };
+  };
   return {
     audit,
     async get(id) {
@@ -21,18 +37,16 @@ export function memoryExecutions(): ExecutionStore & { readonly audit: AuditReco
       return row ? copy(row) : null;
     },
     async create(execution, record, key) {
-      const name = key && `${key.user_id}#${key.key}`;
-      const earlier = name ? keys.get(name) : undefined;
-      if (earlier) {
-        return earlier.request_hash === key?.request_hash
-          ? { outcome: 'repeated', execution_id: earlier.execution_id }
-          : { outcome: 'key_used_otherwise' };
-      }
+      const earlier = key && repeatOf(key);
+      if (earlier) return earlier;
       if (rows.has(execution.execution_id)) throw new Error(`execution ${execution.execution_id} exists already`);
-      if (name && key) keys.set(name, { request_hash: key.request_hash, execution_id: execution.execution_id });
+      if (key) keys.set(nameOf(key), { request_hash: key.request_hash, execution_id: execution.execution_id });
       rows.set(execution.execution_id, copy({ ...execution, audit_length: record.sequence, audit_head: record.hash }));
       audit.push(copy(record));
       return { outcome: 'created' };
+    },
+    async findRepeat(key) {
+      return repeatOf(key);
     },
     async save(before, after, record) {
       const row = rows.get(before.execution_id);
@@ -256,6 +270,10 @@ export function memoryObjects(): ObjectStore & { readonly objects: Map<string, U
           yield bytes;
         })(),
       };
+    },
+    async stat(key) {
+      const bytes = objects.get(key);
+      return bytes ? { size: bytes.byteLength, writtenAt: NOW } : null;
     },
     async list(prefix) {
       return [...objects.keys()].filter((key) => key.startsWith(prefix)).sort();
