@@ -9,7 +9,12 @@ const py = (code: string, more: Partial<Submission> = {}): Submission => ({
   timeout_seconds: 60,
   ...more,
 });
-const sh = (code: string): Submission => ({ language: 'bash', code, timeout_seconds: 60 });
+const sh = (code: string, more: Partial<Submission> = {}): Submission => ({
+  language: 'bash',
+  code,
+  timeout_seconds: 60,
+  ...more,
+});
 const js = (code: string): Submission => ({ language: 'nodejs', code, timeout_seconds: 60 });
 const SLOWLY = 'import time\n';
 
@@ -52,7 +57,21 @@ const LIMITS: [what: string, program: Submission, code: string][] = [
     py(`${SLOWLY}f = open("f", "wb")\nwhile True:\n  f.write(b"x" * 4_000_000); f.flush(); time.sleep(0.005)`),
     'disk_limit',
   ],
-  ['disk, by inodes', py('import os\nn = 0\nwhile True:\n  os.close(os.open(f"/tmp/{n}", os.O_CREAT)); n += 1'), 'disk_limit'],
+  ['disk, by one file too large, of a program that does not mind', sh('head -c 400000000 /dev/zero > f; exit 0'), 'disk_limit'],
+  [
+    'disk, in several places together',
+    sh('for place in /dev/shm /tmp .; do head -c 45000000 /dev/zero > $place/f; done; exit 0', {
+      resource_limits: { disk: '100MB' },
+    }),
+    'disk_limit',
+  ],
+  [
+    'disk, by inodes',
+    py('import os\nn = 0\nwhile True:\n  os.close(os.open(f"/tmp/{n}", os.O_CREAT)); n += 1', {
+      resource_limits: { disk: '20MB' },
+    }),
+    'disk_limit',
+  ],
   ['output, by a flood', sh('yes "a line that is repeated for ever"'), 'output_limit'],
 ];
 
