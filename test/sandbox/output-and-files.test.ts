@@ -92,7 +92,7 @@ describe('files brought in', () => {
     ).toBe(sha256);
     const peak = await sandbox.supervisorPeak();
     expect(peak).toBeGreaterThan(0);
-    expect(peak).toBeLessThan(256 * 1024 * 1024);
+    expect(peak).toBeLessThan(160 * 1024 * 1024);
   });
 });
 

@@ -14,6 +14,7 @@ import type {
   TaskTokens,
 } from '../../../functions/core/execution/ports.ts';
 import type { Place, SandboxStore } from '../../../functions/core/sandbox/ports.ts';
+import { sha256 } from '../../../functions/core/text/json.ts';
 import { NOW } from '../entities.ts';
 
 const copy = <T>(value: T): T => structuredClone(value);
@@ -253,10 +254,13 @@ export function memoryObjects(): ObjectStore & { readonly objects: Map<string, U
     async put(key, bytes) {
       objects.set(key, new Uint8Array(bytes));
     },
-    async putStream(key, body) {
+    async putStream(key, body, content) {
       const chunks: Uint8Array[] = [];
       for await (const chunk of body) chunks.push(chunk);
-      objects.set(key, Buffer.concat(chunks));
+      const bytes = Buffer.concat(chunks);
+      const isAnnounced = bytes.length === content.size_bytes && sha256(bytes) === content.sha256;
+      if (!isAnnounced) throw new Error(`other bytes than announced for ${key}`);
+      objects.set(key, bytes);
     },
     async get(key) {
       return objects.get(key) ?? null;
