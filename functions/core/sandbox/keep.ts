@@ -31,6 +31,7 @@ export interface KeeperParts {
 /** A task that has not come up by then is given up; Fargate needs tens of seconds. */
 const START_PATIENCE_MS = 5 * 60_000;
 const SURPLUS_PATIENCE_MS = 2 * 60_000;
+const UNSEEN_MS = 60_000;
 /** A probe waits inside the VPC for most of a minute; another before that would only wait beside it. */
 const PROBE_AGAIN_MS = 60_000;
 
@@ -140,7 +141,12 @@ async function followTasks(parts: KeeperParts, wanted: number): Promise<{ starti
   let failure: unknown = null;
   let surplus = members.length - wanted;
   for (const member of members) {
-    if (!member || member.status === 'stopped' || member.status === 'claimed') continue;
+    if (!member) continue;
+    if (member.status === 'stopped' || member.status === 'claimed') {
+      // Whoever stopped or claimed it was cut off before it took it out of the sets.
+      await parts.sandboxes.leavePool(member.sandbox_id, DEFAULT_POOL);
+      continue;
+    }
     const task = member.task_arn ? tasks.get(member.task_arn) : undefined;
     const end = reasonToStop(member, task, parts) ?? (surplus > 0 && isRested(member, parts) ? 'no longer needed' : null);
     if (end) {
@@ -175,7 +181,8 @@ function reasonToStop(
 ): string | null {
   const ageMs = parts.clock.now().getTime() - Date.parse(member.updated_at);
   if (task?.status === 'stopped') return `the task stopped: ${task.stopped_reason ?? 'no reason given'}`;
-  if (member.task_arn && !task) return 'the task is gone';
+  // A task that was started a moment ago may not be shown yet.
+  if (member.task_arn && !task && ageMs > UNSEEN_MS) return 'the task is gone';
   if (member.status === 'starting' && ageMs > START_PATIENCE_MS) return 'the task did not come up in time';
   if (member.status === 'idle' && member.image_id !== parts.settings.imageId) return 'a newer image is offered';
   if (member.ticket_key_id !== parts.settings.ticketKeyId) return 'tickets are signed with another key';
