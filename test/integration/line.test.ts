@@ -46,7 +46,7 @@ const timeOf = (execution: ExecutionResult, action: string): string =>
   execution.audit_trail.find((entry) => entry.action === action)?.at ?? '';
 
 /** How many each of the three submits. */
-const BURST: readonly number[] = isSoak ? [30, 10, 10] : [14, 5, 5];
+const BURST: readonly number[] = isSoak ? [30, 10, 10] : [8, 4, 4];
 const ALL = BURST.reduce((sum, count) => sum + count);
 
 describe(`a burst of ${ALL} submissions by three people`, () => {
