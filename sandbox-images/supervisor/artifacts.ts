@@ -48,7 +48,8 @@ export async function collectArtifacts(directory: string, guest: Guest): Promise
 
   async function walk(path: Buffer, prefix: string, depth: number): Promise<void> {
     for (const entry of readdirSync(path, 'buffer').sort(Buffer.compare)) {
-      const name = `${prefix}${entry.toString('utf8')}`.slice(0, NAME_BYTES);
+      // Cut, it may end in half a character.
+      const name = `${prefix}${entry.toString('utf8')}`.slice(0, NAME_BYTES).toWellFormed();
       const entryPath = Buffer.concat([path, Buffer.from('/'), entry]);
       entries += 1;
       if (entries > MAX_ENTRIES) return skip(name, 'too many entries');

@@ -2,7 +2,8 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import type { ExecutionResult } from '../../functions/contracts/execution.ts';
-import { approvalOf, approve, as, type Client, finished, problemOf } from '../support/airlock.ts';
+import { approvalOf, approve, as, type Client, finished, problemOf, until } from '../support/airlock.ts';
+import { executionRow, killWorkersOf, runTicket } from '../support/faults.ts';
 import { objectAt, putObject, removeObject } from '../support/objects.ts';
 import { somebody } from '../support/people.ts';
 
@@ -73,6 +74,23 @@ describe('a file of 100 MB', () => {
     const download = await fetch(link.body.url);
     expect(download.headers.get('content-disposition')).toContain('attachment');
     expect(sha256(new Uint8Array(await download.arrayBuffer()))).toBe(sha256(bytes));
+  });
+
+  it('arrives although the dispatcher is killed while it carries it in, and while it carries it out', async () => {
+    const developer = await as('developer');
+    const bytes = randomBytes(100 * MEBIBYTE);
+    const { body: submitted } = await execute(developer, request(await uploaded(developer, bytes)));
+    const killWhen = (what: string, isIt: (row: Record<string, unknown>) => boolean) =>
+      until(what, async () => isIt(await executionRow(submitted.execution_id)) && killWorkersOf('tasks/run-in-sandbox') > 0);
+    await approve(submitted);
+    await until('the ticket', () => runTicket(submitted.execution_id));
+    await killWhen('a dispatcher that brings the file', (row) => row.phase === 'starting');
+    await killWhen('a dispatcher that fetches the file', (row) => row.phase === 'collecting');
+    const result = await finished(submitted.execution_id);
+    expect(result).toMatchObject({ status: 'completed', output: `${sha256(bytes)}\n` });
+    const [file] = result.files_created;
+    const stored = await objectAt(`artifacts/${result.execution_id}/${file?.file_id}`);
+    expect(stored && sha256(stored)).toBe(sha256(bytes));
   });
 
   it('is the most there may be', async () => {
