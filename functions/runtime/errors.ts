@@ -115,3 +115,10 @@ function printable(value: unknown, maxLength = 80): string {
   const clean = text.replace(/[^\x20-\x7e]/g, (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`);
   return clean.length > maxLength ? `${clean.slice(0, maxLength)}… (${clean.length} characters)` : clean;
 }
+
+/** For the `catch` of a list: a cursor that is none of ours is the caller's mistake. */
+export function refuseCursor(error: unknown): never {
+  if (!(error instanceof Error) || error.name !== 'CursorInvalid') throw error;
+  const errors = [{ field: 'query.cursor', expected: 'a cursor of an earlier answer', received: 'another text' }];
+  throw new ApiError('validation_failed', 'The cursor is not one of ours.', { errors });
+}

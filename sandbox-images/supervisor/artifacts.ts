@@ -1,7 +1,8 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { closeSync, constants, fstatSync, lstatSync, openSync, readdirSync, readSync, type Stats } from 'node:fs';
+import { closeSync, fstatSync, lstatSync, readSync, type Stats } from 'node:fs';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Guest } from './guest.ts';
+import { listGuestDirectory, openGuestFile } from './guest-files.ts';
 
 export interface Artifact {
   readonly fileId: string;
@@ -29,17 +30,19 @@ export const MAX_ARTIFACT_BYTES = 100 * 1024 * 1024;
 const MAX_DEPTH = 12;
 const MAX_ENTRIES = 10_000;
 const MAX_SKIPPED_NAMES = 200;
-const NAME_BYTES = 1000;
+const NAME_LENGTH = 1000;
 
 /**
  * The regular files a guest left in its output directory. Only to be called when no guest process is left: nothing moves under the
- * walk then, and still no link is followed and each file is judged by what was opened, not by what was seen before.
+ * walk then, and still no link is followed and each file is judged by what was opened, not by what was seen before. All together have
+ * at most `maxBytes`: files with holes are larger than the disk they take.
  */
-export async function collectArtifacts(directory: string, guest: Guest): Promise<Collection> {
+export async function collectArtifacts(directory: string, guest: Guest, maxBytes: number): Promise<Collection> {
   const artifacts: Artifact[] = [];
   const skipped: SkippedFile[] = [];
   let unnamed = 0;
   let entries = 0;
+  let bytes = 0;
 
   function skip(name: string, reason: string): void {
     if (skipped.length < MAX_SKIPPED_NAMES) skipped.push({ name, reason });
@@ -47,9 +50,8 @@ export async function collectArtifacts(directory: string, guest: Guest): Promise
   }
 
   async function walk(path: Buffer, prefix: string, depth: number): Promise<void> {
-    for (const entry of readdirSync(path, 'buffer').sort(Buffer.compare)) {
-      // Cut, it may end in half a character.
-      const name = `${prefix}${entry.toString('utf8')}`.slice(0, NAME_BYTES).toWellFormed();
+    for (const entry of listGuestDirectory(path)) {
+      const name = `${prefix}${entry.toString('utf8')}`.slice(0, NAME_LENGTH).toWellFormed();
       const entryPath = Buffer.concat([path, Buffer.from('/'), entry]);
       entries += 1;
       if (entries > MAX_ENTRIES) return skip(name, 'too many entries');
@@ -59,15 +61,24 @@ export async function collectArtifacts(directory: string, guest: Guest): Promise
         else await walk(entryPath, `${name}/`, depth + 1);
         continue;
       }
-      const obstacle = artifacts.length >= MAX_ARTIFACTS ? 'too many files' : obstacleOf(status, guest);
+      const obstacle = obstacleOf(status, guest) ?? excessOf(status);
       if (obstacle) {
         skip(name, obstacle);
         continue;
       }
       const read = await readArtifact(entryPath, guest);
       if (typeof read === 'string') skip(name, read);
-      else artifacts.push({ fileId: randomUUID(), name, path: entryPath, ...read });
+      else {
+        bytes += read.sizeBytes;
+        artifacts.push({ fileId: randomUUID(), name, path: entryPath, ...read });
+      }
     }
+  }
+
+  function excessOf(status: Stats): string | undefined {
+    if (artifacts.length >= MAX_ARTIFACTS) return 'too many files';
+    if (bytes + status.size > maxBytes) return `more than ${maxBytes} bytes with those before it`;
+    return undefined;
   }
 
   const root = lstatSync(directory, { throwIfNoEntry: false });
@@ -88,7 +99,7 @@ function obstacleOf(status: Stats, guest: Guest): string | undefined {
 }
 
 async function readArtifact(path: Buffer, guest: Guest): Promise<string | { sizeBytes: number; sha256: string }> {
-  const descriptor = openArtifact(path);
+  const descriptor = openGuestFile(path);
   try {
     const obstacle = obstacleOf(fstatSync(descriptor), guest);
     if (obstacle) return obstacle;
@@ -106,7 +117,3 @@ async function readArtifact(path: Buffer, guest: Guest): Promise<string | { size
     closeSync(descriptor);
   }
 }
-
-/** Follows no link, and never waits for the other end of a FIFO. */
-export const openArtifact = (path: Buffer): number =>
-  openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);

@@ -6,6 +6,8 @@ export interface GroupReadings {
   readonly anonymousBytes: number;
   /** Shared memory, which includes files on memory-backed volumes. */
   readonly sharedBytes: number;
+  /** Processes that the kernel ended because the container was out of memory. */
+  readonly memoryKills: number;
 }
 
 /** A reader of this container's control group, version 2 or 1, or undefined where it cannot be read or is not this container's. */
@@ -33,6 +35,7 @@ const versionTwo = (root: string): Candidate => ({
       cpuMilliseconds: counter(readFileSync(`${root}/cpu.stat`, 'latin1'), 'usage_usec') / 1000,
       anonymousBytes: counter(memory, 'anon'),
       sharedBytes: counter(memory, 'shmem'),
+      memoryKills: counter(readFileSync(`${root}/memory.events`, 'latin1'), 'oom_kill'),
     };
   },
 });
@@ -45,6 +48,7 @@ const versionOne = (root: string): Candidate => ({
       cpuMilliseconds: Number(readFileSync(`${root}/cpuacct/cpuacct.usage`, 'latin1')) / 1e6,
       anonymousBytes: counter(memory, 'total_rss'),
       sharedBytes: counter(memory, 'total_shmem'),
+      memoryKills: counter(readFileSync(`${root}/memory/memory.oom_control`, 'latin1'), 'oom_kill'),
     };
   },
 });

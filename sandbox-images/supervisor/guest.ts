@@ -26,8 +26,13 @@ export const guestEnvironment = (): Record<string, string> => ({
 
 const FILTER_FILE = '/usr/lib/airlock/guest.bpf';
 
-/** Processes are what the limit means and what the supervisor counts; the kernel counts threads, of which interpreters have a dozen. */
-const THREAD_ALLOWANCE = 32;
+/** The limit means processes; interpreters have a dozen threads each, and all together may have so many more than the limit. */
+export const THREAD_ALLOWANCE = 32;
+/** What the kernel lets through beyond the limits, so that the supervisor sees them passed and can say which one it was. */
+const VISIBLE_EXCESS = { threads: 1, bytes: 1024 * 1024 };
+
+/** The kernel's limit of threads, of all processes together. */
+export const threadLimit = (limits: ResourceLimits): number => limits.processes + THREAD_ALLOWANCE + VISIBLE_EXCESS.threads;
 
 /**
  * The command that starts `argv` as the guest: first for the kernel to kill when memory runs out, behind the supervisor in line for
@@ -35,16 +40,17 @@ const THREAD_ALLOWANCE = 32;
  * nobody else chose, because its first programs are still root.
  */
 export function lockedDown(guest: Guest, limits: ResourceLimits, dataBytes: number, argv: readonly string[]): string[] {
-  const processes = limits.processes + THREAD_ALLOWANCE;
+  const threads = threadLimit(limits);
+  const fileBytes = limits.disk_bytes + VISIBLE_EXCESS.bytes;
   const user = String(guest.userId);
   return [
     ...['/usr/bin/nice', '-n', '10', '/usr/bin/choom', '-n', '1000', '--'],
     ...['/usr/bin/setpriv', '--reuid', user, '--regid', user, '--clear-groups', '--no-new-privs'],
     ...['--inh-caps=-all', '--bounding-set=-all', '--seccomp-filter', FILTER_FILE, '--'],
     '/usr/bin/prlimit',
-    `--nproc=${processes}:${processes}`,
+    `--nproc=${threads}:${threads}`,
     `--nofile=${limits.open_files}:${limits.open_files}`,
-    `--fsize=${limits.disk_bytes}:${limits.disk_bytes}`,
+    `--fsize=${fileBytes}:${fileBytes}`,
     `--data=${dataBytes}:${dataBytes}`,
     ...['--core=0:0', '--msgqueue=0:0', '--memlock=0:0', '--'],
     ...argv,

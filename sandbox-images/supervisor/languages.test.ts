@@ -49,6 +49,6 @@ it('the launch drops every privilege and sets every limit before the interpreter
     expect(command).toContain(part);
   }
   expect(command).toMatch(
-    /--nproc=42:42 --nofile=100:100 --fsize=1000:1000 --data=5000:5000 --core=0:0 .*-- \/usr\/bin\/python3 x$/,
+    /--nproc=43:43 --nofile=100:100 --fsize=1049576:1049576 --data=5000:5000 --core=0:0 .*-- \/usr\/bin\/python3 x$/,
   );
 });

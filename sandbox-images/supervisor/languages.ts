@@ -1,5 +1,5 @@
 import type { Language, Manifest, ResourceLimits } from '../../functions/contracts/manifest.ts';
-import { guestEnvironment, WORKSPACE } from './guest.ts';
+import { guestEnvironment, threadLimit, WORKSPACE } from './guest.ts';
 
 /** How an interpreter is started so that it waits for its job, and what it is told when the job comes. */
 interface LanguageRuntime {
@@ -79,9 +79,15 @@ export const RUNTIMES: Record<Language, LanguageRuntime> = {
   },
 };
 
-/** The ceiling of one process's private memory: a backstop for what grows faster than the supervisor looks. */
+/** What the C library reserves for the stack of a thread, of which little is ever used. */
+const STACK_BYTES = 8 * MEBIBYTE;
+
+/**
+ * The ceiling of one process's private memory: a backstop for what grows faster than the supervisor looks. A program that starts too
+ * many threads must not meet it first, because the result says which limit was hit.
+ */
 export const dataLimitBytes = (language: Language, limits: ResourceLimits): number =>
-  Math.ceil(limits.memory_bytes * 1.25) + RUNTIMES[language].reservedBytes;
+  Math.ceil(limits.memory_bytes * 1.25) + RUNTIMES[language].reservedBytes + threadLimit(limits) * STACK_BYTES;
 
 /**
  * Whether an interpreter that was started under `started` may run this job. Memory, CPU, disk and processes are also held by the

@@ -1,11 +1,13 @@
 import type { ResourceLimits } from '../../functions/contracts/manifest.ts';
 import { type ExitReason, OUTPUT_DRAIN_BYTES, type UsageSample } from '../../functions/contracts/sandbox-protocol.ts';
+import { THREAD_ALLOWANCE } from './guest.ts';
+import type { Measurement } from './usage.ts';
 
-/** The limit that a sample is past, if any. */
-export function exceededLimit(usage: UsageSample, limits: ResourceLimits): ExitReason | undefined {
+/** The limit that the guest is past, if any. */
+export function exceededLimit({ usage, threads }: Measurement, limits: ResourceLimits): ExitReason | undefined {
   if (usage.memory_bytes > limits.memory_bytes) return 'memory_limit';
   if (usage.disk_bytes > limits.disk_bytes) return 'disk_limit';
-  if (usage.processes > limits.processes) return 'process_limit';
+  if (usage.processes > limits.processes || threads > limits.processes + THREAD_ALLOWANCE) return 'process_limit';
   return undefined;
 }
 

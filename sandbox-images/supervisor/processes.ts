@@ -6,6 +6,8 @@ export interface ProcessInfo {
   /** Own CPU time and that of the children it has waited for. */
   readonly cpuMilliseconds: number;
   readonly residentBytes: number;
+  /** What the kernel counts it as; one that has ended and was not waited for still counts. */
+  readonly threads: number;
 }
 
 /** Both are 100 per second and 4096 bytes on every Linux that Node runs on here. */
@@ -42,5 +44,6 @@ export function parseProcessStat(processId: number, stat: string): ProcessInfo {
     state: fields[0] ?? 'X',
     cpuMilliseconds: (field(14) + field(15) + field(16) + field(17)) * MILLISECONDS_PER_TICK,
     residentBytes: field(24) * PAGE_BYTES,
+    threads: Math.max(1, field(20)),
   };
 }

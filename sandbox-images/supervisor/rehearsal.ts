@@ -33,7 +33,7 @@ export async function rehearse(options: { readonly limits: ResourceLimits; reado
   for (let round = 0; round < ROUNDS; round += 1) {
     openManifest(bytes, await verifyTicket(ticket), sandboxId);
     await postRefused(options.port, body);
-    await showOutput(createUsageMeter().sample());
+    await showOutput(createUsageMeter().measure().usage);
   }
 }
 

@@ -106,7 +106,12 @@ export function startRun(options: RunOptions): Run {
     await everyone.killAll();
     // Nobody can write any more; what is still in the pipes belongs to the result.
     await Promise.race([outputEnded, sleep(OUTPUT_END_MILLISECONDS)]);
-    return finish(ending, durationMilliseconds, { ...watch.peak(), cpu_ms: meter.cpuMilliseconds() });
+    const diskBytes = meter.finalDiskBytes();
+    // It may have ended between two looks, of the very limit or just past it.
+    if (diskBytes > manifest.limits.disk_bytes) stop ??= { reason: 'disk_limit', detail: undefined };
+    else if (ending.exitCode !== 0 && meter.ranOutOfMemory()) stop ??= { reason: 'memory_limit', detail: undefined };
+    const peak = peakOf(watch.peak(), { ...NOTHING_USED, disk_bytes: diskBytes });
+    return finish(ending, durationMilliseconds, { ...peak, cpu_ms: meter.cpuMilliseconds() });
   }
 
   async function finish(ending: Ending, durationMilliseconds: number, usage: UsageSample): Promise<void> {
@@ -114,7 +119,7 @@ export function startRun(options: RunOptions): Run {
     await everyone.killAll();
     stdout.end();
     stderr.end();
-    const collection = await collect(guest);
+    const collection = await collect(guest, manifest.limits.disk_bytes);
     artifacts = collection.artifacts;
     for (const { fileId, name, sizeBytes, sha256 } of artifacts) {
       events.append({ type: 'file', file_id: fileId, name, size_bytes: sizeBytes, sha256 });
@@ -172,11 +177,11 @@ function startWatch(
   });
 
   function sample(): void {
-    const usage = meter.sample();
-    report(usage);
-    peak = peakOf(peak, usage);
+    const measured = meter.measure();
+    report(measured.usage);
+    peak = peakOf(peak, measured.usage);
     if (!onlyTheGuestIsLeft) return;
-    const exceeded = exceededLimit(usage, limits);
+    const exceeded = exceededLimit(measured, limits);
     if (exceeded) end(exceeded);
   }
 
@@ -198,9 +203,9 @@ function startWatch(
 }
 
 /** A guest's strange tree must not cost it its result. */
-async function collect(guest: Guest): Promise<Collection> {
+async function collect(guest: Guest, maxBytes: number): Promise<Collection> {
   try {
-    return await collectArtifacts(OUTPUT_DIRECTORY, guest);
+    return await collectArtifacts(OUTPUT_DIRECTORY, guest, maxBytes);
   } catch (error) {
     return {
       artifacts: [],

@@ -4,7 +4,7 @@ import { pipeline } from 'node:stream/promises';
 import type { z } from 'zod';
 import { sha256Hex } from '../../functions/contracts/manifest.ts';
 import { cancelRequest, type Refusal, runRequest } from '../../functions/contracts/sandbox-protocol.ts';
-import { openArtifact } from './artifacts.ts';
+import { openGuestFile } from './guest-files.ts';
 import { RefusalError } from './refusal.ts';
 import type { Run } from './run.ts';
 import type { Sandbox } from './sandbox.ts';
@@ -90,7 +90,7 @@ async function cancelRun({ sandbox, request, response }: Exchange): Promise<void
 async function getFile({ sandbox, request, response, rest }: Exchange): Promise<void> {
   const artifact = sandbox.runOf(bearerOf(request)).findArtifact(rest);
   if (!artifact) throw new RefusalError('not_found', 'The run left no file with this id, or has not ended.');
-  const descriptor = openArtifact(artifact.path);
+  const descriptor = openGuestFile(artifact.path);
   response.writeHead(200, { 'content-type': 'application/octet-stream', 'content-length': artifact.sizeBytes });
   const content = createReadStream('', { fd: descriptor, autoClose: false });
   await pipeline(content, response).finally(() => closeSync(descriptor));

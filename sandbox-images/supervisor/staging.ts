@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { copyFileSync, mkdirSync, renameSync, rmSync } from 'node:fs';
+import { constants, copyFileSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import type { Manifest } from '../../functions/contracts/manifest.ts';
@@ -66,7 +66,7 @@ export function createStaging(directory = `${WORKSPACE}/.airlock-staging-${rando
   }
 
   function place(sha256: string, path: string, isWantedAgain: boolean): void {
-    if (isWantedAgain) copyFileSync(`${directory}/${sha256}`, path);
+    if (isWantedAgain) copyFileSync(`${directory}/${sha256}`, path, constants.COPYFILE_EXCL);
     else renameSync(`${directory}/${sha256}`, path);
   }
 

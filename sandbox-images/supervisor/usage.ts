@@ -6,9 +6,18 @@ import { listProcesses, type ProcessInfo } from './processes.ts';
 
 /** What the guest uses: counted from the moment the meter was made for cpu and disk, as of now for memory and processes. */
 export interface UsageMeter {
-  readonly sample: () => UsageSample;
+  readonly measure: () => Measurement;
+  /** What is on the disk now that nobody writes any more. */
+  readonly finalDiskBytes: () => number;
+  /** Whether the kernel ended a process because the whole container was out of memory. */
+  readonly ranOutOfMemory: () => boolean;
   /** Cheaper than a sample: the CPU time alone. */
   readonly cpuMilliseconds: () => number;
+}
+
+export interface Measurement {
+  readonly usage: UsageSample;
+  readonly threads: number;
 }
 
 export function createUsageMeter(): UsageMeter {
@@ -16,6 +25,7 @@ export function createUsageMeter(): UsageMeter {
   const disk = createDiskGauge();
   const readCpu = readGroup ? () => groupCpu(readGroup()) : createProcessCpu();
   const cpuAtStart = readCpu();
+  const killsAtStart = readGroup?.().memoryKills ?? 0;
   let cpu = 0;
 
   function cpuMilliseconds(): number {
@@ -23,17 +33,24 @@ export function createUsageMeter(): UsageMeter {
     return cpu;
   }
 
-  function sample(): UsageSample {
-    const processes = listProcesses().filter(({ state }) => state !== 'Z' && state !== 'X');
-    return {
+  function measure(): Measurement {
+    const all = listProcesses();
+    const processes = all.filter(({ state }) => state !== 'Z' && state !== 'X');
+    const usage = {
       cpu_ms: Math.round(cpuMilliseconds() * 10) / 10,
       memory_bytes: readGroup ? groupMemory(readGroup(), disk) : sumOf(processes, ({ residentBytes }) => residentBytes),
       disk_bytes: disk.usedBytes(),
       processes: processes.length,
     };
+    return { usage, threads: sumOf(all, ({ threads }) => threads) };
   }
 
-  return { sample, cpuMilliseconds };
+  return {
+    measure,
+    cpuMilliseconds,
+    finalDiskBytes: () => disk.usedBytes('anew'),
+    ranOutOfMemory: () => (readGroup?.().memoryKills ?? 0) > killsAtStart,
+  };
 }
 
 /** The group holds the supervisor too. */

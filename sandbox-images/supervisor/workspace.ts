@@ -1,10 +1,13 @@
-import { chmodSync, chownSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, closeSync, constants, fchownSync, mkdirSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Manifest } from '../../functions/contracts/manifest.ts';
 import { type Guest, WORKSPACE } from './guest.ts';
 import type { Staging } from './staging.ts';
 
 export const OUTPUT_DIRECTORY = `${WORKSPACE}/output`;
+
+/** What callers name is placed before a guest runs, so there are no links yet; should there ever be one, it is not followed. */
+const WRITE_WITHOUT_FOLLOWING = constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_NOFOLLOW;
 
 /** Without CAP_FOWNER the mode can be changed only before the owner. */
 export function giveWorkspaceTo(guest: Guest): void {
@@ -26,8 +29,10 @@ export function fillWorkspace(manifest: Manifest, staging: Staging, guest: Guest
 
   function write(path: string, text: string): void {
     makeDirectory(dirname(path));
-    writeFileSync(path, text);
-    chownSync(path, guest.userId, guest.userId);
+    const descriptor = openSync(path, WRITE_WITHOUT_FOLLOWING);
+    writeFileSync(descriptor, text);
+    fchownSync(descriptor, guest.userId, guest.userId);
+    closeSync(descriptor);
   }
 
   const lastWith = new Map(manifest.files.map((file) => [file.sha256, file]));

@@ -33,6 +33,17 @@ describe('a program past its limit is ended, and the result says which limit', (
     expect(exit.reason).toBe('memory_limit');
   });
 
+  it('memory, which the kernel takes for the program and ends when the container has no more', async () => {
+    const code = `
+import mmap, numpy
+unreserved = 0x4000
+m = mmap.mmap(-1, 2**41, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | unreserved, prot=mmap.PROT_READ)
+numpy.frombuffer(m, dtype=numpy.uint8)[:: 2**21].sum()`;
+    const { exit } = await (await startSandbox({ engineOptions: ['--memory=700m'] })).run({ code });
+    expect(exit).toMatchObject({ reason: 'memory_limit', signal: 'SIGKILL' });
+    expect(exit.usage.memory_bytes).toBeLessThan(512 * MEBIBYTE);
+  });
+
   it('memory, asked for at once: the program gets an error it can handle', async () => {
     const { stdout, exit } = await (await startSandbox()).run({
       code: 'try: bytearray(10**10)\nexcept MemoryError: print("too much")',
@@ -44,6 +55,31 @@ describe('a program past its limit is ended, and the result says which limit', (
     const code = 'import time\nn = 0\nwhile True:\n  open(f"f{n}", "wb").write(b"x" * 2_000_000); n += 1; time.sleep(0.005)';
     const { exit } = await (await startSandbox({ shape })).run({ code, limits: { ...LIMITS, disk_bytes: 64 * MEBIBYTE } });
     expect(exit.reason).toBe('disk_limit');
+  });
+
+  it.each(shapes)('disk, under names that are no text, and by files without content (%s)', async (shape) => {
+    const disk_bytes = 16 * MEBIBYTE;
+    const hidden = 'import os, time\nos.mkdir(b"\\xff")\nopen(b"\\xff/f", "wb").write(b"x" * 20_000_000)\ntime.sleep(50)';
+    const empty = 'import os\nn = 0\nwhile True:\n  os.close(os.open(f"{n}", os.O_CREAT)); n += 1';
+    for (const code of [hidden, empty]) {
+      const { exit } = await (await startSandbox({ shape })).run({ code, limits: { ...LIMITS, disk_bytes } });
+      expect(exit.reason).toBe('disk_limit');
+    }
+  });
+
+  it.each(shapes)('disk, however deep it lies: what cannot be measured is too much (%s)', async (shape) => {
+    const code =
+      'import os, time\nfor _ in range(3000):\n  os.mkdir("d" * 200); os.chdir("d" * 200)\nopen("f", "wb").write(b"x" * 20_000_000)\ntime.sleep(50)';
+    const sandbox = await startSandbox({ shape });
+    const { exit } = await sandbox.run({ code, limits: { ...LIMITS, disk_bytes: 16 * MEBIBYTE } });
+    expect(exit.reason).toBe('disk_limit');
+  });
+
+  it.each(shapes)('disk, past which a program ended before anybody looked (%s)', async (shape) => {
+    const code = 'open("f", "wb").write(b"x" * 20_000_000)';
+    const { exit } = await (await startSandbox({ shape })).run({ code, limits: { ...LIMITS, disk_bytes: 16 * MEBIBYTE } });
+    expect(exit.reason).toBe('disk_limit');
+    expect(exit.usage.disk_bytes).toBeGreaterThanOrEqual(20_000_000);
   });
 
   it('disk, with one file that was deleted while open', async () => {

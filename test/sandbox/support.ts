@@ -122,7 +122,7 @@ export interface Finished {
 }
 
 export async function startSandbox(
-  options: { shape?: Shape; limits?: ResourceLimits; env?: Record<string, string> } = {},
+  options: { shape?: Shape; limits?: ResourceLimits; env?: Record<string, string>; engineOptions?: string[] } = {},
 ): Promise<TestSandbox> {
   const { tag, imageId } = await prepareSandboxes();
   const id = `sbx_${randomUUID()}`;
@@ -135,6 +135,7 @@ export async function startSandbox(
   };
   const container = await startContainer(
     ...SHAPES[options.shape ?? 'hardened'],
+    ...(options.engineOptions ?? []),
     ...Object.entries(variables).flatMap(([name, value]) => ['--env', `${name}=${value}`]),
     tag,
   );

@@ -104,10 +104,10 @@ export async function approvalOf(execution: { approval_id: string | null }): Pro
 
 export async function approve(execution: { approval_id: string | null; digest: string }): Promise<void> {
   const approver = await as('approver');
-  const answer = await approver.call('POST', `/api/v1/approvals/${execution.approval_id}/decision`, {
-    decision: 'approve',
-    digest: execution.digest,
-  });
+  const path = `/api/v1/approvals/${execution.approval_id}`;
+  // The machine opens the request, which on a busy one may be after the submission was answered.
+  await until(`the request ${path}`, async () => (await approver.call('GET', path)).status !== 404);
+  const answer = await approver.call('POST', `${path}/decision`, { decision: 'approve', digest: execution.digest });
   if (answer.status !== 200) throw new Error(`approving answered ${answer.status}: ${JSON.stringify(answer.body)}`);
 }
 

@@ -6,7 +6,7 @@ import type { ExecutionFilter, ExecutionStore, IdempotencyKey } from '../../core
 import type { Page } from '../../core/page.ts';
 import { appendAudit, changeOf, createOnly, transact } from './changes.ts';
 import { documents } from './client.ts';
-import { decodeCursor, encodeCursor } from './cursor.ts';
+import { CursorInvalid, decodeCursor, encodeCursor } from './cursor.ts';
 
 interface Tables {
   readonly executions: string;
@@ -155,6 +155,8 @@ const fromItem = (item: Record<string, unknown>): Execution => executionSchema.p
 
 const monthOf = (timestamp: string): string => timestamp.slice(0, 7);
 
+const inOrder = (a: string, b: string): [string, string] => (a < b ? [a, b] : [b, a]);
+const MOST_MONTHS = 24;
 /** Rows looked at for one page before it is returned short: a filter that matches little must not read the whole table. */
 const MAX_READS = 10;
 
@@ -173,8 +175,14 @@ async function listOfRequester(
 async function listAll(table: string, filter: ExecutionFilter, limit: number, cursor: string | null): Promise<Page<Execution>> {
   const decoded = decodeCursor(cursor);
   const { at_month: standing, ...key } = decoded ?? {};
-  let month = typeof standing === 'string' ? standing : monthOf(filter.created_before ?? new Date().toISOString());
-  const oldest = monthOf(filter.created_after ?? monthsBefore(month, 12));
+  const newest = monthOf(new Date().toISOString());
+  const asked = typeof standing === 'string' ? standing : monthOf(filter.created_before ?? newest);
+  if (!/^\d{4}-(0[1-9]|1[0-2])$/.test(asked)) throw new CursorInvalid('the cursor names no month');
+  let month = inOrder(asked, newest)[0];
+  // Rows stay a year; nobody makes this walk through centuries.
+  const furthest = monthsBefore(month, MOST_MONTHS);
+  const after = monthOf(filter.created_after ?? monthsBefore(month, 12));
+  const oldest = inOrder(after, furthest)[1];
   let start = Object.keys(key).length > 0 ? key : undefined;
   const items: Execution[] = [];
   while (month >= oldest) {

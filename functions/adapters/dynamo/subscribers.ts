@@ -29,7 +29,6 @@ export function liveSubscribers(settings: { ephemeraTable: string; pushFunction:
         // Live delivery never fails a run.
       }
     }
-    sending = null;
   };
 
   const takeBatch = (): RunEvent[] => {
@@ -46,7 +45,10 @@ export function liveSubscribers(settings: { ephemeraTable: string; pushFunction:
   return {
     offer(executionId, events) {
       waiting = [...waiting, ...events];
-      sending ??= sendAll(executionId);
+      // Also when it ends at once: what is offered later must find nobody sending.
+      sending ??= sendAll(executionId).finally(() => {
+        sending = null;
+      });
     },
     async drained() {
       await sending;

@@ -9,7 +9,7 @@ import { approvalSummaryOf, approvalViewOf } from '../../core/approval/view.ts';
 import { readManifest } from '../../core/execution/manifest.ts';
 import { apiHandler, ok, route } from '../../runtime/api-handler.ts';
 import { environmentOf } from '../../runtime/environment.ts';
-import { ApiError } from '../../runtime/errors.ts';
+import { ApiError, refuseCursor } from '../../runtime/errors.ts';
 import { log } from '../../runtime/log.ts';
 import { clock, wait } from '../../runtime/system.ts';
 
@@ -20,7 +20,7 @@ const objects = s3Objects(environment.DATA_BUCKET);
 
 export const handler = apiHandler(environment, [
   route(routes.listApprovals, async ({ query }) => {
-    const page = await approvals.list(query.status ?? 'open', query.limit ?? 20, query.cursor ?? null);
+    const page = await approvals.list(query.status ?? 'open', query.limit ?? 20, query.cursor ?? null).catch(refuseCursor);
     return ok({ approvals: page.items.map(approvalSummaryOf), next_cursor: page.cursor });
   }),
 

@@ -8,6 +8,7 @@ import { adoptUpload } from '../../core/execution/uploads.ts';
 import { canonicalJson, sha256 } from '../../core/text/json.ts';
 import type { ApiAnswer, ApiRequest } from '../../runtime/api-handler.ts';
 import { ApiError } from '../../runtime/errors.ts';
+import { log } from '../../runtime/log.ts';
 import type { Parts } from './index.ts';
 import { viewOf } from './read.ts';
 
@@ -65,7 +66,8 @@ async function submit(parts: Parts, request: Request): Promise<string> {
   });
   const created = await parts.executions.create(execution, record, key);
   if (created.outcome !== 'created') return firstUnderKey(created);
-  await parts.machine.start(execution.execution_id, 1);
+  // What is written runs: where the machine cannot be started now, the reconciler starts it within a minute or two.
+  await parts.machine.start(execution.execution_id, 1).catch((error: unknown) => log.error('the machine did not start', error));
   return execution.execution_id;
 }
 

@@ -7,7 +7,7 @@ import { resultOf, summaryOf } from '../../core/execution/view.ts';
 import { type Actor, maySee, maySeeAll } from '../../core/identity/actor.ts';
 import { placeInLine } from '../../core/sandbox/line.ts';
 import type { ApiAnswer, ApiRequest } from '../../runtime/api-handler.ts';
-import { ApiError } from '../../runtime/errors.ts';
+import { ApiError, refuseCursor } from '../../runtime/errors.ts';
 import type { Parts } from './index.ts';
 
 const PAGE_SIZE = 20;
@@ -99,9 +99,3 @@ export async function visibleRow(parts: Parts, actor: Actor, executionId: string
 }
 
 export const notFound = (): ApiError => new ApiError('not_found', 'There is no such resource, or it is not yours.');
-
-function refuseCursor(error: unknown): never {
-  if (!(error instanceof Error) || error.name !== 'CursorInvalid') throw error;
-  const errors = [{ field: 'query.cursor', expected: 'a cursor of an earlier answer', received: 'another text' }];
-  throw new ApiError('validation_failed', 'The cursor is not one of ours.', { errors });
-}

@@ -216,8 +216,8 @@ async function relay(parts: DispatchParts, run: Run, batches: AsyncIterable<read
       // Backstop: the cancel function has most likely told the supervisor already.
       if (current?.cancel_requested) {
         cancelSent = true;
-        void run.supervisor.cancel(run.ticket, current.cancel_requested.reason).catch(() => {
-          cancelSent = false;
+        void run.supervisor.cancel(run.ticket, current.cancel_requested.reason).then((answer) => {
+          if (answer === 'unreachable') cancelSent = false;
         });
       }
     }

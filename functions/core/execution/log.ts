@@ -87,14 +87,24 @@ export async function readLog(
   range: { after: number; limit: number },
 ): Promise<RunEvent[]> {
   const live = await parts.live.read(row.execution_id, range.after, range.limit);
-  if (live?.[0]?.seq === range.after + 1) return live;
+  // The live half may have holes: what could not be added in a moment is missing there for good.
+  const hole = live?.findIndex((event, index) => event.seq !== range.after + 1 + index) ?? 0;
+  const whole = hole < 0 ? (live ?? []) : (live ?? []).slice(0, hole);
+  if (whole.length > 0) return onePage(whole);
   // The live half is away, was lost, or holds nothing newer.
   if (!('last_seq' in row) || row.last_seq <= range.after) return [];
-  return await readSegments(
-    parts.objects,
-    row.execution_id,
-    range.after,
-    range.limit,
-    row.phase === 'done' ? 'archive' : 'events',
-  );
+  const kind = row.phase === 'done' ? 'archive' : 'events';
+  return onePage(await readSegments(parts.objects, row.execution_id, range.after, range.limit, kind));
+}
+
+/** An answer of a function is JSON within JSON, and at most 6 MB of it. */
+const PAGE_BYTES = 4 * 1024 * 1024;
+
+function onePage(events: readonly RunEvent[]): RunEvent[] {
+  let bytes = 0;
+  const end = events.findIndex((event) => {
+    bytes += Buffer.byteLength(JSON.stringify(JSON.stringify(event)));
+    return bytes > PAGE_BYTES;
+  });
+  return end < 0 ? [...events] : events.slice(0, Math.max(1, end));
 }

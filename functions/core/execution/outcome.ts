@@ -21,10 +21,34 @@ export function outcomeOf(events: readonly RunEvent[], language: Language, failu
     stderr: exit?.stderr ?? seenOf(events, 'stderr'),
     resource_usage: { ...usage, cpu_ms: Math.round(usage.cpu_ms) },
     duration_seconds: exit ? Math.round(exit.duration_ms) / 1000 : secondsBetween(started, events.at(-1)),
-    files: events.filter((event) => event.type === 'file').map(artifactOf),
-    files_skipped: exit?.files_skipped ?? [],
+    ...listed(events.filter((event) => event.type === 'file').map(artifactOf), exit?.files_skipped ?? []),
     prestarted: started?.prestarted ?? null,
   };
+}
+
+/** A row holds 400 KB, and names are the program's to choose. */
+const LISTED_BYTES = 120 * 1024;
+
+function listed(
+  files: readonly Artifact[],
+  skipped: ExecutionOutcome['files_skipped'],
+): Pick<ExecutionOutcome, 'files' | 'files_skipped'> {
+  const kept = firstOf(files);
+  const keptSkipped = firstOf(skipped);
+  const more = [
+    { count: files.length - kept.length, reason: 'collected, and not listed: the names are too long together' },
+    { count: skipped.length - keptSkipped.length, reason: 'not listed' },
+  ].flatMap(({ count, reason }) => (count > 0 ? [{ name: `${count} more`, reason }] : []));
+  return { files: kept, files_skipped: [...keptSkipped, ...more] };
+}
+
+function firstOf<T>(items: readonly T[]): T[] {
+  let bytes = 0;
+  const end = items.findIndex((item) => {
+    bytes += Buffer.byteLength(JSON.stringify(item));
+    return bytes > LISTED_BYTES;
+  });
+  return end < 0 ? [...items] : items.slice(0, end);
 }
 
 /** An execution that ended before any program ran. */

@@ -31,14 +31,17 @@ export interface KeeperParts {
 /** A task that has not come up by then is given up; Fargate needs tens of seconds. */
 const START_PATIENCE_MS = 5 * 60_000;
 const SURPLUS_PATIENCE_MS = 2 * 60_000;
+const UNSEEN_MS = 60_000;
 /** A probe waits inside the VPC for most of a minute; another before that would only wait beside it. */
 const PROBE_AGAIN_MS = 60_000;
 
 export async function keepPool(parts: KeeperParts): Promise<{ started: number; admitted: number; stillStarting: number }> {
-  const wanted = await sandboxesWanted(parts);
-  const stillStarting = await followTasks(parts, wanted);
-  const started = await refill(parts, wanted);
+  // First: what follows asks the provider for tasks, which may refuse them, and nobody who could run must wait for that.
   const admitted = await admitWaiting({ ...parts, maxConcurrent: parts.settings.maxConcurrent });
+  const wanted = await sandboxesWanted(parts);
+  const { starting: stillStarting, failure } = await followTasks(parts, wanted);
+  if (failure) throw failure;
+  const started = await refill(parts, wanted);
   return { started, admitted: admitted.length, stillStarting: stillStarting + started };
 }
 
@@ -129,15 +132,21 @@ async function startTask(parts: KeeperParts, sandboxId: string): Promise<TaskSta
 }
 
 /** Looks after every pool member that serves nobody: probes those that run, gives up those that died or came up too late. */
-async function followTasks(parts: KeeperParts, wanted: number): Promise<number> {
+async function followTasks(parts: KeeperParts, wanted: number): Promise<{ starting: number; failure: unknown }> {
   const pool = await parts.sandboxes.pool(DEFAULT_POOL);
   const members = await Promise.all([...pool.starting, ...pool.idle].map((id) => parts.sandboxes.get(id)));
   const arns = members.flatMap((member) => (member?.task_arn ? [member.task_arn] : []));
   const tasks = new Map((await parts.provider.describe(arns)).map((task) => [task.task_arn, task]));
   let starting = 0;
+  let failure: unknown = null;
   let surplus = members.length - wanted;
   for (const member of members) {
-    if (!member || member.status === 'stopped' || member.status === 'claimed') continue;
+    if (!member) continue;
+    if (member.status === 'stopped' || member.status === 'claimed') {
+      // Whoever stopped or claimed it was cut off before it took it out of the sets.
+      await parts.sandboxes.leavePool(member.sandbox_id, DEFAULT_POOL);
+      continue;
+    }
     const task = member.task_arn ? tasks.get(member.task_arn) : undefined;
     const end = reasonToStop(member, task, parts) ?? (surplus > 0 && isRested(member, parts) ? 'no longer needed' : null);
     if (end) {
@@ -146,13 +155,19 @@ async function followTasks(parts: KeeperParts, wanted: number): Promise<number> 
     } else if (member.status === 'starting') {
       starting += 1;
       // A crash between the row and RunTask leaves a row without a task; starting it again is the same task.
-      const started = member.task_arn ? task : await startTask(parts, member.sandbox_id);
+      const started = member.task_arn
+        ? task
+        : await startTask(parts, member.sandbox_id).catch((error: unknown) => {
+            // The others are looked after all the same.
+            failure = error;
+            return undefined;
+          });
       if (started?.address && (await parts.sandboxes.beginProbe(member.sandbox_id, parts.clock.now(), PROBE_AGAIN_MS))) {
         await parts.probe({ sandbox_id: member.sandbox_id, task_arn: started.task_arn, address: started.address });
       }
     }
   }
-  return starting;
+  return { starting, failure };
 }
 
 /** After a burst, what was started for it goes; not at once, since a burst seldom comes alone. */
@@ -166,7 +181,8 @@ function reasonToStop(
 ): string | null {
   const ageMs = parts.clock.now().getTime() - Date.parse(member.updated_at);
   if (task?.status === 'stopped') return `the task stopped: ${task.stopped_reason ?? 'no reason given'}`;
-  if (member.task_arn && !task) return 'the task is gone';
+  // A task that was started a moment ago may not be shown yet.
+  if (member.task_arn && !task && ageMs > UNSEEN_MS) return 'the task is gone';
   if (member.status === 'starting' && ageMs > START_PATIENCE_MS) return 'the task did not come up in time';
   if (member.status === 'idle' && member.image_id !== parts.settings.imageId) return 'a newer image is offered';
   if (member.ticket_key_id !== parts.settings.ticketKeyId) return 'tickets are signed with another key';

@@ -11,6 +11,7 @@ describe('JSON that two readers could read differently is refused', () => {
     ['a number that is infinite', '{"a":1e999}'],
     ['half a surrogate pair in a value', '{"a":"\\ud800"}'],
     ['half a surrogate pair in a key', '{"\\udc00":1}'],
+    ['more levels than any reader should need', `${'['.repeat(100_000)}1${']'.repeat(100_000)}`],
   ])('%s', (_, text) => {
     expect(() => parseUnambiguousJson(text)).toThrow(AmbiguousJson);
   });

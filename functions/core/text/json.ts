@@ -21,8 +21,8 @@ export class AmbiguousJson extends Error {
 
 /** Parses JSON text. Throws SyntaxError for what is not JSON, AmbiguousJson for what two readers could read differently. */
 export function parseUnambiguousJson(text: string): unknown {
+  refuseDuplicateKeysAndDepth(text);
   const value: unknown = JSON.parse(text, refuseUnsafeNumber);
-  refuseDuplicateKeys(text);
   refuseLoneSurrogates(value, 'body');
   return value;
 }
@@ -56,13 +56,17 @@ function refuseUnsafeNumber(key: string, value: unknown, context?: { source?: st
   return value;
 }
 
+/** What walks a value deeper than that may run out of stack. */
+const MAX_DEPTH = 100;
+
 /** JSON.parse keeps the last of two equal keys and says nothing, so the text is walked once more for the objects' keys alone. */
-function refuseDuplicateKeys(text: string): void {
+function refuseDuplicateKeysAndDepth(text: string): void {
   const open: (Set<string> | null)[] = [];
   const tokens = /"[^"\\]*(?:\\.[^"\\]*)*"|[{}[\]:,]/gs;
   let previous = '';
   for (let match = tokens.exec(text); match !== null; match = tokens.exec(text)) {
     const token = match[0];
+    if (open.length > MAX_DEPTH) throw new AmbiguousJson('body', `at most ${MAX_DEPTH} levels`, 'a deeper one');
     if (token === '{') open.push(new Set());
     else if (token === '[') open.push(null);
     else if (token === '}' || token === ']') open.pop();

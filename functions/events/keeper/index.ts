@@ -26,7 +26,10 @@ const parts: KeeperParts = {
     securityGroup: environment.SECURITY_GROUP_ID,
     containerName: 'sandbox',
     environment: async () => {
-      jwks ??= ticketJwks(environment.TICKET_KEY_ID);
+      jwks ??= ticketJwks(environment.TICKET_KEY_ID).catch((error: unknown) => {
+        jwks = null;
+        throw error;
+      });
       return {
         AIRLOCK_TICKET_JWKS: await jwks,
         AIRLOCK_LIMITS: JSON.stringify(largestLimits(Object.values(configuration.environments).map(({ limits }) => limits))),

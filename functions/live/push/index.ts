@@ -24,7 +24,11 @@ export const handler = taskHandler('push', pushRequest, async (request) => {
   const subscribers =
     request.connection_id === undefined ? all : all.filter((one) => one.connection_id === request.connection_id);
   if (request.kind === 'events') {
-    await Promise.all(subscribers.map((subscriber) => deliver(parts, request.execution_id, subscriber, request.events)));
+    // Whoever catches up goes on by itself: each of its batches starting another one would never end.
+    const catchUp = request.connection_id === undefined ? parts.catchUp : async () => {};
+    await Promise.allSettled(
+      subscribers.map((subscriber) => deliver({ ...parts, catchUp }, request.execution_id, subscriber, request.events)),
+    );
     return { outcome: 'sent' };
   }
   const row = subscribers.length > 0 ? await executions.get(request.execution_id) : null;

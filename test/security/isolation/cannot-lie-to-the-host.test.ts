@@ -67,6 +67,25 @@ describe('a guest cannot lie to the host', () => {
     });
   });
 
+  it('by files that are nothing but holes: all together are no larger than its disk', async () => {
+    const code =
+      'import os\nos.chdir("output")\nopen("a", "w").write("small")\nfor n in range(500):\n  with open(f"hole-{n:03}", "wb") as file: file.truncate(100 << 20)';
+    const { status, files_created, files_skipped } = await run({ language: 'python', code, resource_limits: { disk: '100MB' } });
+    expect(status).toBe('completed');
+    expect(files_created.map(({ name }) => name)).toEqual(['a']);
+    expect(files_skipped[0]).toEqual({ name: 'hole-000', reason: 'more than 104857600 bytes with those before it' });
+    expect(files_skipped.at(-1)).toEqual({ name: '300 more', reason: 'not listed' });
+  });
+
+  it('by names that are cut where a character is: they can still be fetched', async () => {
+    const code =
+      'import os\npath = "output"\nfor _ in range(5):\n  path += "/" + "a" * 199\nos.makedirs(path[:-200], exist_ok=True)\nopen(path[:-1] + "😀", "w").write("x")';
+    const { execution_id, files_created } = await run({ language: 'python', code });
+    const developer = await as('developer');
+    const answer = await developer.call('GET', `/api/v1/executions/${execution_id}/files/${files_created[0]?.file_id}`);
+    expect(answer.status).toBe(302);
+  });
+
   it('by a hundred thousand files: some are taken, and the rest is counted', async () => {
     const code =
       'import os\nos.chdir("output")\nfor n in range(100_000):\n  os.close(os.open(f"{n:06}", os.O_CREAT | os.O_WRONLY))\nprint("made")';

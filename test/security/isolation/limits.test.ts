@@ -1,5 +1,5 @@
 /** Every limit ends what goes beyond it, and says which one it was. */
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { run, type Submission, until } from '../../support/airlock.ts';
 import { poolNow } from '../../support/faults.ts';
 
@@ -9,7 +9,12 @@ const py = (code: string, more: Partial<Submission> = {}): Submission => ({
   timeout_seconds: 60,
   ...more,
 });
-const sh = (code: string): Submission => ({ language: 'bash', code, timeout_seconds: 60 });
+const sh = (code: string, more: Partial<Submission> = {}): Submission => ({
+  language: 'bash',
+  code,
+  timeout_seconds: 60,
+  ...more,
+});
 const js = (code: string): Submission => ({ language: 'nodejs', code, timeout_seconds: 60 });
 const SLOWLY = 'import time\n';
 
@@ -52,19 +57,30 @@ const LIMITS: [what: string, program: Submission, code: string][] = [
     py(`${SLOWLY}f = open("f", "wb")\nwhile True:\n  f.write(b"x" * 4_000_000); f.flush(); time.sleep(0.005)`),
     'disk_limit',
   ],
-  ['disk, by inodes', py('import os\nn = 0\nwhile True:\n  os.close(os.open(f"/tmp/{n}", os.O_CREAT)); n += 1'), 'disk_limit'],
+  ['disk, by one file too large, of a program that does not mind', sh('head -c 400000000 /dev/zero > f; exit 0'), 'disk_limit'],
+  [
+    'disk, in several places together',
+    sh('for place in /dev/shm /tmp .; do head -c 45000000 /dev/zero > $place/f; done; exit 0', {
+      resource_limits: { disk: '100MB' },
+    }),
+    'disk_limit',
+  ],
+  [
+    'disk, by inodes',
+    py('import os\nn = 0\nwhile True:\n  os.close(os.open(f"/tmp/{n}", os.O_CREAT)); n += 1', {
+      resource_limits: { disk: '20MB' },
+    }),
+    'disk_limit',
+  ],
   ['output, by a flood', sh('yes "a line that is repeated for ever"'), 'output_limit'],
 ];
 
 describe('a limit holds, and the result says which one was hit', () => {
-  // The next run starts from a sandbox that stood ready, with its interpreter started: as quickly as before.
-  afterEach(async () => {
-    await until('an idle sandbox', async () => (await poolNow()).idle.length > 0);
-    expect(await run(py('print("unharmed")'))).toMatchObject({ status: 'completed', output: 'unharmed\n', prestarted: true });
-  });
-
   it.each(LIMITS)('%s', async (_, submission, code) => {
+    await until('an idle sandbox', async () => (await poolNow()).idle.length > 0);
     const result = await run(submission);
+    // What the one before did has harmed nobody: this one starts as quickly, from a sandbox that stood ready.
+    expect(result.prestarted).toBe(true);
     expect(result.error, result.error_output.slice(0, 500)).toMatchObject({ code });
     expect(result.status).toBe('failed');
     expect(result.error?.message.length).toBeGreaterThan(10);
@@ -73,7 +89,7 @@ describe('a limit holds, and the result says which one was hit', () => {
   it('open files: the program gets an error it can handle', async () => {
     const code =
       'kept = []\ntry:\n  while True: kept.append(open("/dev/null"))\nexcept OSError as error: print(error.errno, len(kept) < 256)';
-    expect(await run(py(code))).toMatchObject({ status: 'completed', output: '24 True\n' });
+    expect(await run(py(code))).toMatchObject({ status: 'completed', output: '24 True\n', prestarted: true });
   });
 
   it('cpu share: a program that asked for a fifth of a CPU gets about that much of it', async () => {
