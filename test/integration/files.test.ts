@@ -1,13 +1,23 @@
 /** Files in and out, too large for a request or an answer. */
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
+import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import type { ExecutionResult } from '../../functions/contracts/execution.ts';
-import { approvalOf, approve, as, type Client, finished, problemOf } from '../support/airlock.ts';
+import { approvalOf, approve, as, type Client, finished, problemOf, until } from '../support/airlock.ts';
+import { executionRow, killWorkersOf, runTicket } from '../support/faults.ts';
 import { objectAt, putObject, removeObject } from '../support/objects.ts';
 import { somebody } from '../support/people.ts';
 
 const MEBIBYTE = 1024 * 1024;
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
+
+// What takes seconds is done beside the event loop: connections that are kept would end unseen meanwhile, and be used again.
+const hashOf = async (bytes: Uint8Array<ArrayBuffer>): Promise<string> =>
+  Buffer.from(await crypto.subtle.digest('SHA-256', bytes)).toString('hex');
+async function largest() {
+  const bytes = await promisify(randomBytes)(100 * MEBIBYTE);
+  return { bytes, hash: await hashOf(bytes) };
+}
 
 interface Link {
   readonly file_id: string;
@@ -16,18 +26,18 @@ interface Link {
   readonly headers: Record<string, string>;
 }
 
-async function announce(person: Client, bytes: Uint8Array, more: object = {}): Promise<Link> {
-  const body = { name: 'data.bin', size: bytes.length, sha256: sha256(bytes), ...more };
+async function announce(person: Client, bytes: Uint8Array, hash = sha256(bytes)): Promise<Link> {
+  const body = { name: 'data.bin', size: bytes.length, sha256: hash };
   const answer = await person.call<Link>('POST', '/api/v1/files', body);
   expect(answer.status, JSON.stringify(answer.body)).toBe(201);
   return answer.body;
 }
 
-const put = (link: Link, bytes: Uint8Array): Promise<Response> =>
-  fetch(link.upload_url, { method: link.method, headers: link.headers, body: Buffer.from(bytes) });
+const put = (link: Link, bytes: Uint8Array<ArrayBuffer>): Promise<Response> =>
+  fetch(link.upload_url, { method: link.method, headers: link.headers, body: bytes });
 
-async function uploaded(person: Client, bytes: Uint8Array): Promise<string> {
-  const link = await announce(person, bytes);
+async function uploaded(person: Client, bytes: Uint8Array<ArrayBuffer>, hash?: string): Promise<string> {
+  const link = await announce(person, bytes, hash);
   expect((await put(link, bytes)).status).toBe(200);
   return link.file_id;
 }
@@ -50,29 +60,46 @@ const execute = (person: Client, body: object) => person.call<ExecutionResult>('
 describe('a file of 100 MB', () => {
   it('goes in and comes back whole, with its type, size and hash', async () => {
     const developer = await as('developer');
-    const bytes = randomBytes(100 * MEBIBYTE);
-    const fileId = await uploaded(developer, bytes);
+    const { bytes, hash } = await largest();
+    const fileId = await uploaded(developer, bytes, hash);
     const { status, body: submitted } = await execute(developer, request(fileId));
     expect(status, JSON.stringify(submitted)).toBe(202);
     // What the approver sees of it is what decides: its path, hash and size.
     expect((await approvalOf(submitted)).manifest.files).toEqual([
-      { path: 'in/data.bin', sha256: sha256(bytes), size_bytes: bytes.length },
+      { path: 'in/data.bin', sha256: hash, size_bytes: bytes.length },
     ]);
     await approve(submitted);
     const result = await finished(submitted.execution_id);
-    expect(result).toMatchObject({ status: 'completed', output: `${sha256(bytes)}\n`, files_skipped: [] });
+    expect(result).toMatchObject({ status: 'completed', output: `${hash}\n`, files_skipped: [] });
     const [file] = result.files_created;
     expect(file).toMatchObject({
       name: 'back.bin',
       size_bytes: bytes.length,
-      sha256: sha256(bytes),
+      sha256: hash,
       content_type: 'application/octet-stream',
     });
     const link = await developer.call<{ url: string }>('GET', `/api/v1/executions/${result.execution_id}/files/${file?.file_id}`);
     expect(link.status).toBe(302);
     const download = await fetch(link.body.url);
     expect(download.headers.get('content-disposition')).toContain('attachment');
-    expect(sha256(new Uint8Array(await download.arrayBuffer()))).toBe(sha256(bytes));
+    expect(await hashOf(new Uint8Array(await download.arrayBuffer()))).toBe(hash);
+  });
+
+  it('arrives although the dispatcher is killed while it carries it in, and while it carries it out', async () => {
+    const developer = await as('developer');
+    const { bytes, hash } = await largest();
+    const { body: submitted } = await execute(developer, request(await uploaded(developer, bytes, hash)));
+    const killWhen = (what: string, isIt: (row: Record<string, unknown>) => boolean) =>
+      until(what, async () => isIt(await executionRow(submitted.execution_id)) && killWorkersOf('tasks/run-in-sandbox') > 0);
+    await approve(submitted);
+    await until('the ticket', () => runTicket(submitted.execution_id));
+    await killWhen('a dispatcher that brings the file', (row) => row.phase === 'starting');
+    await killWhen('a dispatcher that fetches the file', (row) => row.phase === 'collecting');
+    const result = await finished(submitted.execution_id);
+    expect(result).toMatchObject({ status: 'completed', output: `${hash}\n` });
+    const [file] = result.files_created;
+    const stored = await objectAt(`artifacts/${result.execution_id}/${file?.file_id}`);
+    expect(await hashOf(new Uint8Array(stored ?? []))).toBe(hash);
   });
 
   it('is the most there may be', async () => {
@@ -199,7 +226,8 @@ describe('a link to upload', () => {
     expect(url.searchParams.get('X-Amz-SignedHeaders')).toBe('content-length;host;x-amz-checksum-sha256');
     expect(Number(url.searchParams.get('X-Amz-Expires'))).toBeLessThanOrEqual(900);
 
-    const send = async (changes: Partial<Link>, body: Uint8Array) => (await put({ ...link, ...changes }, body)).status;
+    const send = async (changes: Partial<Link>, body: Uint8Array<ArrayBuffer>) =>
+      (await put({ ...link, ...changes }, body)).status;
     const { 'content-length': _, ...unmeasured } = link.headers;
     const checksum = createHash('sha256').update(other).digest('base64');
     expect(await send({}, other)).toBe(400);

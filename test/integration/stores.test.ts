@@ -11,8 +11,10 @@ import { afterAll } from 'vitest';
 import { TABLES, type TableName } from '../../functions/contracts/tables.ts';
 import { approvalStoreContract } from '../contract/approval-store.ts';
 import { executionStoreContract } from '../contract/execution-store.ts';
+import { objectStoreContract } from '../contract/object-store.ts';
 import { sandboxStoreContract } from '../contract/sandbox-store.ts';
-import { settings } from '../support/faults.ts';
+import { uploadStoreContract } from '../contract/upload-store.ts';
+import { output, settings } from '../support/faults.ts';
 
 // The adapters' client is made when they are loaded, and finds its cloud in the environment, as in a function.
 process.env.AWS_ENDPOINT_URL = settings.endpoint;
@@ -22,6 +24,8 @@ process.env.AWS_SECRET_ACCESS_KEY = settings.credentials.secretAccessKey;
 const { dynamoApprovals } = await import('../../functions/adapters/dynamo/approvals.ts');
 const { dynamoExecutions } = await import('../../functions/adapters/dynamo/executions.ts');
 const { dynamoSandboxes } = await import('../../functions/adapters/dynamo/sandboxes.ts');
+const { dynamoUploads } = await import('../../functions/adapters/dynamo/uploads.ts');
+const { s3Objects } = await import('../../functions/adapters/s3/objects.ts');
 
 const dynamo = new DynamoDBClient(settings);
 const suffix = randomUUID().slice(0, 8);
@@ -69,3 +73,5 @@ const executions = { executions: nameOf('executions'), audit: nameOf('audit'), e
 executionStoreContract('DynamoDB', async () => dynamoExecutions(executions));
 sandboxStoreContract('DynamoDB', async () => dynamoSandboxes(nameOf('sandboxes')), { runs: 10 });
 approvalStoreContract('DynamoDB', async () => dynamoApprovals({ approvals: nameOf('approvals'), audit: nameOf('audit') }));
+uploadStoreContract('DynamoDB', async () => dynamoUploads(nameOf('ephemera')));
+objectStoreContract('S3', async () => s3Objects(output('DataBucketName')));

@@ -1,3 +1,4 @@
+import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb';
 import { GetCommand, PutCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import { upload as uploadSchema } from '../../contracts/file.ts';
 import type { UploadStore } from '../../core/execution/uploads.ts';
@@ -26,14 +27,19 @@ export function dynamoUploads(ephemeraTable: string): UploadStore {
       return uploadSchema.parse(Item);
     },
     async markVerified(fileId) {
-      await documents.send(
-        new UpdateCommand({
-          TableName: ephemeraTable,
-          Key: keyOf(fileId),
-          UpdateExpression: 'SET verified = :yes',
-          ExpressionAttributeValues: { ':yes': true },
-        }),
-      );
+      const update = new UpdateCommand({
+        TableName: ephemeraTable,
+        Key: keyOf(fileId),
+        UpdateExpression: 'SET verified = :yes',
+        ConditionExpression: 'attribute_exists(pk)',
+        ExpressionAttributeValues: { ':yes': true },
+      });
+      try {
+        await documents.send(update);
+      } catch (error) {
+        // Its time is over.
+        if (!(error instanceof ConditionalCheckFailedException)) throw error;
+      }
     },
   };
 }

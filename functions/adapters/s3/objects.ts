@@ -2,6 +2,7 @@ import { Readable } from 'node:stream';
 import { GetObjectCommand, ListObjectsV2Command, NoSuchKey, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
 import type { ObjectStore, UploadLinks } from '../../core/execution/ports.ts';
+import { attachmentHeader } from '../../core/text/download.ts';
 
 /** Path style, because a bucket in the host name does not resolve on every endpoint; checksums only where the call asks for them. */
 const client = new S3Client({
@@ -92,8 +93,7 @@ export function s3Objects(bucket: string): ObjectStore & UploadLinks {
         new GetObjectCommand({
           Bucket: bucket,
           Key: key,
-          // Never rendered by a browser: what a program wrote may be a page.
-          ResponseContentDisposition: `attachment; filename*=UTF-8''${encodeURIComponent(fileName.split('/').at(-1) ?? 'file').replace(/['()*]/g, '_')}`,
+          ResponseContentDisposition: attachmentHeader(fileName),
           ResponseContentType: contentType,
         }),
         { expiresIn: expiresInSeconds },

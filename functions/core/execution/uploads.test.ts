@@ -92,6 +92,23 @@ describe('an upload', () => {
     }
   });
 
+  it.each([
+    ['once is read again', 1, 'adopted'],
+    ['twice is the caller’s to name again', 2, 'thrown'],
+  ])('whose storing fails %s', async (_, faults, expected) => {
+    const parts = world();
+    await parts.objects.put(uploadedAs, bytes, '');
+    let left = faults;
+    const putStream: typeof parts.objects.putStream = async (...call) => {
+      left -= 1;
+      if (left >= 0) throw new Error('the storage is busy');
+      return parts.objects.putStream(...call);
+    };
+    const adopting = adoptUpload({ ...parts, objects: { ...parts.objects, putStream } }, upload, NOW);
+    expect(await adopting.catch(() => 'thrown')).toBe(expected);
+    expect(parts.verified.size).toBe(expected === 'adopted' ? 1 : 0);
+  });
+
   it('is never held: one piece waits while the next is read', async () => {
     const pieces = 200;
     const piece = Buffer.alloc(1024, 7);

@@ -25,6 +25,8 @@ class OtherBytes extends Error {
   override readonly name = 'OtherBytes';
 }
 
+type Adoption = 'adopted' | 'missing' | 'other_bytes';
+
 interface Parts {
   readonly objects: Pick<ObjectStore, 'getStream' | 'putStream' | 'stat'>;
   readonly uploads: Pick<UploadStore, 'markVerified'>;
@@ -34,21 +36,27 @@ interface Parts {
  * Reads the upload once, and stores what was read; nothing is stored when it is not what was announced. A blob that is there already is
  * not written again, but the upload is still read the first time: knowing a hash does not show that one has the bytes.
  */
-export async function adoptUpload(parts: Parts, upload: Upload, now: Date): Promise<'adopted' | 'missing' | 'other_bytes'> {
+export async function adoptUpload(parts: Parts, upload: Upload, now: Date): Promise<Adoption> {
   const isStored = await isBlobFresh(parts, upload, now);
   if (isStored && upload.verified) return 'adopted';
+  // No client of a storage sends a stream again after a fault, so the whole is tried twice.
+  const answer = await read(parts, upload, isStored).catch(() => read(parts, upload, isStored));
+  if (answer === 'adopted' && !upload.verified) await parts.uploads.markVerified(upload.file_id);
+  return answer;
+}
+
+async function read(parts: Parts, upload: Upload, isStored: boolean): Promise<Adoption> {
   const source = await parts.objects.getStream(uploadKey(upload.file_id));
   if (!source) return 'missing';
   try {
     const body = verified(source, upload);
     if (isStored) await readToEnd(body);
     else await parts.objects.putStream(blobKey(upload.sha256), body, upload, 'application/octet-stream');
+    return 'adopted';
   } catch (error) {
     if (error instanceof OtherBytes) return 'other_bytes';
     throw error;
   }
-  if (!upload.verified) await parts.uploads.markVerified(upload.file_id);
-  return 'adopted';
 }
 
 async function isBlobFresh({ objects }: Parts, upload: Upload, now: Date): Promise<boolean> {

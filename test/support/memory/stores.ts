@@ -2,6 +2,7 @@
 import type { Approval } from '../../../functions/contracts/approval.ts';
 import type { AuditRecord } from '../../../functions/contracts/audit.ts';
 import type { Execution } from '../../../functions/contracts/execution.ts';
+import type { Upload } from '../../../functions/contracts/file.ts';
 import type { Sandbox } from '../../../functions/contracts/sandbox.ts';
 import type { RunEvent } from '../../../functions/contracts/sandbox-protocol.ts';
 import type { ApprovalStore } from '../../../functions/core/approval/ports.ts';
@@ -13,6 +14,7 @@ import type {
   RepeatOutcome,
   TaskTokens,
 } from '../../../functions/core/execution/ports.ts';
+import type { UploadStore } from '../../../functions/core/execution/uploads.ts';
 import type { Place, SandboxStore } from '../../../functions/core/sandbox/ports.ts';
 import { sha256 } from '../../../functions/core/text/json.ts';
 import { NOW } from '../entities.ts';
@@ -279,11 +281,29 @@ export function memoryObjects(): ObjectStore & { readonly objects: Map<string, U
       const bytes = objects.get(key);
       return bytes ? { size: bytes.byteLength, writtenAt: NOW } : null;
     },
-    async list(prefix) {
-      return [...objects.keys()].filter((key) => key.startsWith(prefix)).sort();
+    async list(prefix, after = '') {
+      return [...objects.keys()].filter((key) => key.startsWith(prefix) && key > after).sort();
     },
     async presignGet(key) {
       return `memory:${key}`;
+    },
+  };
+}
+
+export function memoryUploads(): UploadStore {
+  const rows = new Map<string, { upload: Upload; usableUntil: Date }>();
+  return {
+    async put(upload, usableUntil) {
+      if (rows.has(upload.file_id)) throw new Error(`${upload.file_id} was announced before`);
+      rows.set(upload.file_id, { upload: copy(upload), usableUntil });
+    },
+    async get(fileId) {
+      const row = rows.get(fileId);
+      return row && row.usableUntil.getTime() > Date.now() ? copy(row.upload) : null;
+    },
+    async markVerified(fileId) {
+      const row = rows.get(fileId);
+      if (row) row.upload = { ...row.upload, verified: true };
     },
   };
 }
