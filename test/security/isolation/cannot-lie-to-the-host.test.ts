@@ -93,6 +93,7 @@ describe('a guest cannot lie to the host', () => {
     if (outcome.status === 'failed') expect(outcome.error?.code).toBe('disk_limit');
     else expect(outcome).toMatchObject({ status: 'completed', output: 'made\n' });
     expect(outcome.files_created.length).toBeLessThanOrEqual(1000);
-    expect(outcome.files_skipped.length).toBeLessThanOrEqual(201);
+    // What the supervisor left out, and at most two lines that count the rest.
+    expect(outcome.files_skipped.length).toBeLessThanOrEqual(202);
   });
 });
