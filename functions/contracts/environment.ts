@@ -31,6 +31,7 @@ export const FUNCTION_ENVIRONMENT = {
   'api/approvals': z.object({ ...api, ...approvals, ...executions, ...audit, ...data }),
   'api/files': z.object({ ...api, ...ephemera, ...data }),
   'api/auth': z.object({ ...api, ...audit }),
+  'api/identity': z.object({ ...api, ...audit }),
   'api/live': z.object({ ...api, ...ephemera }),
   'api/health': z.object({ ...api, ...executions, ...sandboxes, ...valkey }),
 

@@ -22,8 +22,14 @@ export const TABLES = {
     },
   },
   audit: { partitionKey: 'entity_id', sortKey: 'sequence', sortKeyType: 'number', indexes: {} },
-  /** `user#<sub>`, and `jwks` with the pool's verification keys. */
-  identity: { partitionKey: 'identity_id', indexes: {} },
+  /** `user#<sub>`, `admins` with the ids of those who are, and `jwks` with the pool's verification keys. */
+  identity: {
+    partitionKey: 'identity_id',
+    indexes: {
+      /** Users, and what belongs to one. */
+      by_list: { partitionKey: 'listed_under', sortKey: 'identity_id' },
+    },
+  },
   /** What may expire: connections, subscriptions, run tickets, idempotency keys. */
   ephemera: { partitionKey: 'pk', sortKey: 'sk', timeToLive: 'expires_at_seconds', indexes: {} },
 } as const satisfies Record<string, TableShape>;

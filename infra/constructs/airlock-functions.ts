@@ -109,6 +109,12 @@ export class AirlockFunctions extends Construct {
     const auth = this.#add('api/auth', API_TIMEOUT, undefined, { ...this.#signedIn(), ...this.#table('AUDIT') });
     // Rows of people only: the verification keys lie in the same table.
     tables.identity.allowOn('user#*', auth.lambda, 'GetItem', 'UpdateItem');
+    tables.identity.allowOn('admins', auth.lambda, 'UpdateItem');
+
+    const identity = this.#add('api/identity', API_TIMEOUT, undefined, { ...this.#signedIn(), ...this.#table('AUDIT') });
+    tables.identity.allow(identity.lambda, 'GetItem', 'UpdateItem', 'Query');
+    tables.audit.allow(identity.lambda, 'PutItem');
+    this.#props.signIn.mayManageUsers(identity);
 
     const live = this.#add('api/live', API_TIMEOUT, undefined, { ...this.#signedIn(), ...this.#table('EPHEMERA') });
     tables.identity.allow(live.lambda, 'GetItem');

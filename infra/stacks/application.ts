@@ -2,6 +2,7 @@ import { CfnOutput, Duration, Stack, type StackProps } from 'aws-cdk-lib';
 import type { ContainerImage } from 'aws-cdk-lib/aws-ecs';
 import type { Construct } from 'constructs';
 import type { FunctionName } from '../../functions/contracts/environment.ts';
+import type { Configuration } from '../../functions/core/policy/configuration.ts';
 import type { Stage } from '../config.ts';
 import { AirlockFunctions } from '../constructs/airlock-functions.ts';
 import { Alarms } from '../constructs/alarms.ts';
@@ -29,6 +30,7 @@ interface Props extends StackProps {
   readonly sandboxImage: (scope: Construct) => SandboxImage;
   readonly largestJob: { readonly memoryBytes: number; readonly cpu: number };
   readonly bundleOf: (name: FunctionName) => string;
+  readonly security: Configuration['security'];
   /** What CloudFront, or the edge on one machine, adds to every request. */
   readonly frontDoorSecret: string;
 }
@@ -47,7 +49,7 @@ export class ApplicationStack extends Stack {
     const { encryptionKey, tables } = data;
     const image = props.sandboxImage(this);
 
-    const signIn = new SignIn(this, 'SignIn', { stage });
+    const signIn = new SignIn(this, 'SignIn', { stage, security: props.security });
     const sandboxes = new SandboxTasks(this, 'Sandboxes', {
       ...image,
       stage,

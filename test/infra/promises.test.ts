@@ -243,7 +243,7 @@ describe('who may do what', () => {
         'tasks/probe-sandbox',
       ],
     ],
-    ['identity', ['api/auth', 'events/jwks-refresher']],
+    ['identity', ['api/auth', 'api/identity', 'events/jwks-refresher']],
     ['ephemera', ['api/executions', 'api/files', 'api/live', 'live/push', 'live/socket', 'tasks/issue-ticket']],
   ])('the table %s has exactly these writers', (table, writers) => {
     const may = ['PutItem', 'UpdateItem', 'DeleteItem', 'BatchWriteItem'].flatMap((action) =>

@@ -1,21 +1,39 @@
 import { v7 } from 'uuid';
 import type { Approval } from '../../functions/contracts/approval.ts';
 import type { ExecutionIn } from '../../functions/contracts/execution.ts';
+import type { IdentityRecord } from '../../functions/contracts/identity.ts';
 import { approvalIdOf } from '../../functions/contracts/ids.ts';
 import type { Manifest } from '../../functions/contracts/manifest.ts';
 import { EMPTY_CHAIN } from '../../functions/core/audit/chain.ts';
-import type { Actor } from '../../functions/core/identity/actor.ts';
+import { type Actor, permissionsOf } from '../../functions/core/identity/actor.ts';
+import { configuration } from './configuration.ts';
 
 export const NOW = new Date('2026-11-23T10:00:00.000Z');
 export const IMAGE_ID = 'f'.repeat(64);
 export const newExecutionId = (): string => `exec_${v7()}`;
 export const newSandboxId = (): string => `sbx_${v7()}`;
 
-export const actorOf = (roles: Actor['roles'], userId = 'user-1'): Actor => ({
+export const actorOf = (roles: Actor['roles'], userId = 'user-1', more: Partial<Actor> = {}): Actor => ({
   user_id: userId,
   email: `${userId}@airlock.test`,
   roles,
+  teams: [],
   trusted_agent: false,
+  permissions: permissionsOf(roles, configuration.security.authorization.roles),
+  credential: { kind: 'token', token_id: 'token-1', issued_at: NOW.toISOString() },
+  ...more,
+});
+
+export const identityOf = (userId: string, more: Partial<IdentityRecord> = {}): IdentityRecord => ({
+  user_id: userId,
+  email: `${userId}@airlock.test`,
+  roles: [],
+  teams: [],
+  trusted_agent: false,
+  disabled: false,
+  valid_after: null,
+  ...EMPTY_CHAIN,
+  ...more,
 });
 
 const limits = { memory_bytes: 512 * 2 ** 20, cpu: 0.5, disk_bytes: 100 * 2 ** 20, processes: 64, open_files: 256 };

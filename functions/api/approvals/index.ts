@@ -3,7 +3,7 @@ import { dynamoExecutions } from '../../adapters/dynamo/executions.ts';
 import { s3Objects } from '../../adapters/s3/objects.ts';
 import { taskTokens } from '../../adapters/sfn/machine.ts';
 import type { Approval, ApprovalView } from '../../contracts/approval.ts';
-import * as routes from '../../contracts/routes.ts';
+import * as routes from '../../contracts/routes/approvals.ts';
 import { decide, updateApproval } from '../../core/approval/decide.ts';
 import { approvalSummaryOf, approvalViewOf } from '../../core/approval/view.ts';
 import { readManifest } from '../../core/execution/manifest.ts';

@@ -3,6 +3,7 @@ import { configuration } from '../../../test/support/configuration.ts';
 import {
   actorOf,
   IMAGE_ID,
+  identityOf,
   manifestOf,
   NOW,
   newExecutionId,
@@ -25,7 +26,12 @@ const firstRecord = (id: string) =>
 
 /** An execution that holds a sandbox and waits at the gate; what it was approved for is the test's to say. */
 async function atTheGate(
-  options: { manifest?: Partial<Manifest>; approval?: (request: Approval, digest: string) => Approval; trusted?: boolean } = {},
+  options: {
+    manifest?: Partial<Manifest>;
+    approval?: (request: Approval, digest: string) => Approval;
+    trusted?: boolean;
+    disabled?: boolean;
+  } = {},
 ) {
   const executionId = newExecutionId();
   const sandboxId = newSandboxId();
@@ -49,7 +55,9 @@ async function atTheGate(
     executions,
     approvals,
     objects,
-    identities: { get: async (user_id) => ({ user_id, email: '', trusted_agent: options.trusted ?? false, disabled: false }) },
+    identities: {
+      get: async (userId) => identityOf(userId, { trusted_agent: options.trusted ?? false, disabled: options.disabled ?? false }),
+    },
     configuration,
     clock: { now: () => NOW },
     ids: { uuid: () => 'jti-1' },

@@ -3,12 +3,13 @@
  * never from what the caller says: its input is three ids.
  */
 import type { Approval, RiskLevel } from '../../contracts/approval.ts';
+import type { IdentityRecord } from '../../contracts/identity.ts';
 import type { Manifest } from '../../contracts/manifest.ts';
 import type { TicketClaims } from '../../contracts/ticket.ts';
 import { TICKET_MAX_LIFETIME_SECONDS } from '../../contracts/ticket.ts';
 import type { ApprovalStore } from '../approval/ports.ts';
 import type { Clock, Ids } from '../clock.ts';
-import type { IdentityRecord, IdentityStore } from '../identity/ports.ts';
+import type { IdentityStore } from '../identity/ports.ts';
 import { isApprovalRequired } from '../policy/approval-requirement.ts';
 import type { Configuration } from '../policy/configuration.ts';
 import { isBlocked, review } from '../policy/review.ts';
@@ -46,6 +47,7 @@ export async function mayRun(
     row.approval.approval_id ? parts.approvals.get(row.approval.approval_id) : null,
     parts.identities.get(row.requester.user_id),
   ]);
+  if (!requester || requester.disabled) return { refused: 'whoever asked for this may do nothing here any more' };
   if (!stored) return { refused: 'the stored manifest is not the one this execution was submitted with' };
   const { manifest } = stored;
   if (manifest.execution_id !== row.execution_id || manifest.requester_id !== row.requester.user_id) {
@@ -74,7 +76,7 @@ export async function mayRun(
 
 function basisFor(
   configuration: Configuration,
-  facts: { manifest: Manifest; digest: string; level: RiskLevel; approval: Approval | null; requester: IdentityRecord | null },
+  facts: { manifest: Manifest; digest: string; level: RiskLevel; approval: Approval | null; requester: IdentityRecord },
 ): TicketClaims['basis'] | null {
   const { manifest, digest, level, approval, requester } = facts;
   if (approval?.status === 'approved' && approval.digest === digest && approval.execution_id === manifest.execution_id) {
@@ -86,7 +88,7 @@ function basisFor(
     approvalRequested: manifest.approval_requested,
     timeoutSeconds: manifest.timeout_seconds,
     network: manifest.network,
-    trustedAgent: requester?.trusted_agent === true && !requester.disabled,
+    trustedAgent: requester.trusted_agent,
     riskLevel: level,
   });
   return requirement.required ? null : { kind: 'rule', rule: requirement.rule };

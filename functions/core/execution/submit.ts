@@ -10,6 +10,7 @@ import { approvalIdOf } from '../../contracts/ids.ts';
 import { DIGEST_PREFIX, type Language, type Manifest, workspacePath } from '../../contracts/manifest.ts';
 import { EMPTY_CHAIN } from '../audit/chain.ts';
 import type { Actor } from '../identity/actor.ts';
+import { authorize } from '../identity/authorize.ts';
 import { isApprovalRequired, mayUseProfile } from '../policy/approval-requirement.ts';
 import type { Configuration } from '../policy/configuration.ts';
 import { mostConcurrent, resolveLimits } from '../policy/limits.ts';
@@ -79,6 +80,19 @@ export function prepareSubmission(
   const profile = request.security_profile ?? configuration.languages[request.language].security_profile;
   if (!mayUseProfile(configuration, profile, { roles: actor.roles, trustedAgent: actor.trusted_agent })) {
     return { outcome: 'forbidden', detail: `Your identity may not use the security profile ${profile}.` };
+  }
+
+  const team = request.team ?? actor.teams[0] ?? null;
+  if (team !== null && !actor.teams.includes(team)) {
+    errors.push({
+      field: 'body.team',
+      expected: `one of your teams: ${actor.teams.join(', ') || 'you have none'}`,
+      received: team,
+    });
+  }
+  const resource = { owner_id: actor.user_id, team, environment, label: request.label ?? null };
+  if (!authorize(actor, 'execute_code', resource)) {
+    return { outcome: 'forbidden', detail: 'This key may not be used for that environment, label or team.' };
   }
 
   const entrypoint = request.entrypoint ?? ENTRYPOINTS[request.language].standard;
@@ -151,6 +165,7 @@ export function prepareSubmission(
     environment,
     security_profile: profile,
     ...(request.label === undefined ? {} : { label: request.label }),
+    ...(team === null ? {} : { team }),
     ...(request.justification === undefined ? {} : { justification: request.justification }),
     digest: digestOf(manifestBytes),
     image_id: context.imageId,

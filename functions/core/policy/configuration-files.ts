@@ -5,54 +5,25 @@
 import { z } from 'zod';
 import { riskLevel } from '../../contracts/approval.ts';
 import { UPLOAD_MAX_BYTES } from '../../contracts/file.ts';
+import { roleName } from '../../contracts/identity.ts';
 import { language } from '../../contracts/manifest.ts';
-import { ROLES } from '../identity/actor.ts';
-import { formatByteSize, parseByteSize } from './byte-size.ts';
-import { CONDITION_VARIABLES, conditionMistake } from './conditions.ts';
+import { apiSecurity } from './configuration-security.ts';
 import { profileName } from './configuration-shape.ts';
+import {
+  bytes,
+  condition,
+  cpu,
+  exactly,
+  oneOf,
+  port,
+  roleNames,
+  seconds,
+  section,
+  text,
+  whole,
+  yesOrNo,
+} from './configuration-values.ts';
 import { MINIMUM_LIMITS } from './limits.ts';
-
-const words = (values: readonly string[]): string => values.join(', ');
-
-/** A mapping with exactly these keys. */
-const section = <S extends z.core.$ZodLooseShape>(shape: S) =>
-  z.strictObject(shape, {
-    error: (issue) =>
-      (issue.code === 'unrecognized_keys' ? 'only the keys ' : 'a mapping with the keys ') + words(Object.keys(shape)),
-  });
-
-const oneOf = <const V extends readonly string[]>(values: V) => z.enum(values, { error: `one of ${words(values)}` });
-const exactly = <const V extends string | boolean>(value: V, because: string) =>
-  z.literal(value, { error: `${value} (${because})` });
-const yesOrNo = z.boolean({ error: 'true or false' });
-const text = z.string({ error: 'text' }).min(1, { error: 'text' });
-
-/** `most` is a guard against slips of the hand, not a capacity. */
-const whole = (what: string, least: number, most: number) => {
-  const error = `a whole number of ${what} from ${least} to ${most}`;
-  return z.int({ error }).min(least, { error }).max(most, { error });
-};
-const seconds = whole('seconds', 1, 86_400);
-const portError = { error: 'a port from 1 to 65535' };
-const port = z.int(portError).min(1, portError).max(65_535, portError);
-
-const bytes = (least: number, most = Number.POSITIVE_INFINITY) =>
-  z.unknown().transform((value, context): number => {
-    const size = parseByteSize(value);
-    if (size !== null && size >= least && size <= most) return size;
-    const message = Number.isFinite(most)
-      ? `a size from ${formatByteSize(least)} to ${formatByteSize(most)}, as 64MB`
-      : `a size of at least ${formatByteSize(least)}, as 512MB or 1GB`;
-    context.addIssue({ code: 'custom', message });
-    return z.NEVER;
-  });
-
-const cpu = z.unknown().transform((value, context): number => {
-  const share = typeof value === 'string' && /^\d+(\.\d+)?$/.test(value) ? Number(value) : value;
-  if (typeof share === 'number' && share >= MINIMUM_LIMITS.cpu && share <= 64) return share;
-  context.addIssue({ code: 'custom', message: `a share of CPUs from ${MINIMUM_LIMITS.cpu} to 64, as "0.5"` });
-  return z.NEVER;
-});
 
 const imageName = z
   .string({ error: 'the name of an image' })
@@ -65,8 +36,6 @@ const packageRange = z
   .regex(/^[A-Za-z0-9@][\w./-]*(@[\^~]?\d[\w.]*|(>=|==)\d[\w.]*(,<\d[\w.]*)?)$/, {
     error: 'a package with its versions, as "numpy>=2.2.0,<2.3.0" or "lodash@^4.17.21"',
   });
-const roles = z.array(oneOf(ROLES), { error: 'a list of roles' }).min(1, { error: `at least one of ${words(ROLES)}` });
-
 const environmentName = z
   .string()
   .regex(/^[a-z][a-z0-9_-]{0,63}$/, { error: 'a name of lower-case letters, digits, _ and -, beginning with a letter' });
@@ -103,14 +72,14 @@ const executionSecurity = section({
       auto_approve: yesOrNo.default(false),
       max_execution_time: seconds,
       audit_level: exactly('full', 'every step is recorded; there is no lower level'),
-      roles,
+      roles: roleNames,
       requires_trusted_agent: yesOrNo.default(false),
     }),
     { error: 'a mapping from names to policies' },
   ),
   role_limits: z
-    .partialRecord(z.enum(ROLES), section({ max_concurrent_executions: whole('executions', 1, 10_000) }), {
-      error: `a mapping from roles (${words(ROLES)}) to their limits`,
+    .record(roleName, section({ max_concurrent_executions: whole('executions', 1, 10_000) }), {
+      error: 'a mapping from roles to their limits',
     })
     .default({}),
   uploads: section({ max_file_size: bytes(1, UPLOAD_MAX_BYTES) }),
@@ -147,20 +116,13 @@ const codeInterpreter = section({
   }),
 });
 
-const condition = z.string({ error: 'a condition in CEL' }).superRefine((value, context) => {
-  const mistake = conditionMistake(value);
-  if (mistake !== null) {
-    context.addIssue({ code: 'custom', message: `a true-or-false condition over ${CONDITION_VARIABLES}; ${mistake}` });
-  }
-});
-
 const humansInTheLoop = section({
   server: section({ port, web_interface_port: port }),
   approval_rules: section({
     code_execution: section({
       required_approvers: whole('people', 1, 20),
       timeout_minutes: whole('minutes', 1, 30 * 24 * 60),
-      eligible_roles: roles,
+      eligible_roles: roleNames,
       requires_rationale: yesOrNo,
       auto_approve_conditions: z.array(condition, { error: 'a list of conditions' }),
     }),
@@ -191,6 +153,7 @@ export const CONFIGURATION_FILES = {
   'code-interpreter-mcp.yaml': codeInterpreter,
   'hitl-mcp.yaml': humansInTheLoop,
   'workflow-safety-policies.yaml': workflowSafety,
+  'api-security.yaml': apiSecurity,
 } as const;
 export type ConfigurationFileName = keyof typeof CONFIGURATION_FILES;
 export type ConfigurationFile<N extends ConfigurationFileName> = z.infer<(typeof CONFIGURATION_FILES)[N]>;

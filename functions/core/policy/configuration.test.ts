@@ -8,6 +8,7 @@ import { configurationFromJson } from './configuration-shape.ts';
 const directory = join(import.meta.dirname, '../../../config');
 const SECURITY = 'execution-security.yaml';
 const INTERPRETER = 'code-interpreter-mcp.yaml';
+const ACCESS = 'api-security.yaml';
 const HUMANS = 'hitl-mcp.yaml';
 const SAFETY = 'workflow-safety-policies.yaml';
 const shipped = Object.fromEntries(readdirSync(directory).map((name) => [name, readFileSync(join(directory, name), 'utf8')]));
@@ -151,8 +152,8 @@ describe('a mistake is refused with file, line, path, expectation and what came'
     ['a regular expression', [HUMANS, '"trusted_agent"', "\"'a'.matches('a')\""], 'conditions[2]', 'matches()'],
     ['broken CEL', [HUMANS, 'execution_time < 60', 'execution_time <'], 'conditions[0]', 'Unexpected token'],
     ['an approver without the permission', [HUMANS, '["approver"', '["viewer"'], 'eligible_roles[0]', 'permission approve'],
-    ['nobody who may decide', [HUMANS, '["approver", "admin"]', '[]'], 'eligible_roles', 'at least one of'],
-    ['an unknown role', [SECURITY, '["developer", "admin"]', '["dev"]'], 'roles[0]', 'one of admin'],
+    ['nobody who may decide', [HUMANS, '["approver", "admin"]', '[]'], 'eligible_roles', 'at least one role'],
+    ['an unknown role', [SECURITY, '["developer", "admin"]', '["dev"]'], 'roles[0]', 'a role described in'],
     ['network access', [INTERPRETER, 'network_access: false', 'network_access: true'], 'security.network_access', 'false'],
     ['a lower audit level', [SECURITY, '"full"', '"none"'], 'audit_level', 'full'],
     ['a writable root', [SECURITY, 'read_only: true', 'read_only: false'], 'filesystem.read_only', 'true'],
@@ -193,10 +194,40 @@ describe('a mistake is refused with file, line, path, expectation and what came'
       'a limit of no role',
       [SECURITY, '  developer:\n    max_con', '  nobody:\n    max_con'],
       'role_limits.nobody',
-      'a mapping from roles',
+      'a role described in',
     ],
     ['uploads larger than a file can be', [SECURITY, '"100MB"', '"101MB"'], 'uploads.max_file_size', 'to 100MB'],
     ['uploads of nothing', [SECURITY, '"100MB"', '"0MB"'], 'uploads.max_file_size', 'from 1'],
+    ['HS256', [ACCESS, '"RS256"', '"HS256"'], 'jwt.algorithm', 'whoever can verify a token could also make one'],
+    [
+      'a shared secret',
+      [ACCESS, 'algorithm:', 'secret_key: "hush"\n    algorithm:'],
+      'jwt.secret_key',
+      'nothing: keys lie in KMS and Cognito',
+    ],
+    ['an unknown permission', [ACCESS, '["approve"]', '["aprove"]'], 'approver.permissions[0]', 'one of execute_code'],
+    ['an inherited role that is none', [ACCESS, '["viewer"]', '["reader"]'], 'approver.inherits[0]', 'a role described in'],
+    [
+      'roles that inherit each other',
+      [ACCESS, '["read_state", "view_results"]', '["read_state"]\n      inherits: ["approver"]'],
+      'viewer.inherits[0]',
+      'does not inherit viewer itself',
+    ],
+    ['no admin', [ACCESS, 'permissions: ["*"]', 'permissions: ["approve"]'], 'roles.admin', '["*"]'],
+    ['keys without a scope', [ACCESS, 'scope_enforcement: true', 'scope_enforcement: false'], 'scope_enforcement', 'true'],
+    [
+      'a rate of nothing',
+      [ACCESS, 'requests_per_minute: 10000', 'requests_per_minute: 0'],
+      'global.requests_per_minute',
+      'from 1',
+    ],
+    ['a limit on no path', [ACCESS, '"/api/v1/execute"', '"execute"'], 'per_endpoint.execute', 'the path of a route'],
+    [
+      'a group that gives no known role',
+      [ACCESS, 'group_roles: {}', 'group_roles: { Ops: ["ops"] }'],
+      'Ops[0]',
+      'a role described',
+    ],
     ['no pool', [SECURITY, 'size: 2', 'size: 0'], 'sandbox_pool.size', 'from 1'],
     ['an empty pattern', [SAFETY, '"rm -rf"', '" "'], 'dangerous_patterns[0]', 'text to look for'],
     [

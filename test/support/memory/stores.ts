@@ -15,6 +15,7 @@ import type {
   TaskTokens,
 } from '../../../functions/core/execution/ports.ts';
 import type { UploadStore } from '../../../functions/core/execution/uploads.ts';
+import type { Visible } from '../../../functions/core/identity/authorize.ts';
 import type { Place, SandboxStore } from '../../../functions/core/sandbox/ports.ts';
 import { sha256 } from '../../../functions/core/text/json.ts';
 import { NOW } from '../entities.ts';
@@ -86,6 +87,7 @@ export function memoryExecutions(): ExecutionStore & { readonly audit: AuditReco
       const matching = [...rows.values()]
         .filter(
           (row) =>
+            (filter.visible === undefined || isVisible(filter.visible, row)) &&
             (filter.requester_id === undefined || row.requester.user_id === filter.requester_id) &&
             (filter.status === undefined || row.status === filter.status) &&
             (filter.language === undefined || row.language === filter.language) &&
@@ -102,6 +104,25 @@ export function memoryExecutions(): ExecutionStore & { readonly audit: AuditReco
       return audit.filter((record) => record.entity_id === id).map(copy);
     },
   };
+}
+
+/** As a store filters; that it is what `authorize` answers is for the contract test to say. */
+function isVisible(visible: Visible, row: Execution): boolean {
+  const isListed = (list: readonly string[] | undefined, value: string | undefined) =>
+    list === undefined || (value !== undefined && list.includes(value));
+  const isReached =
+    visible.owner_id === null
+      ? visible.teams === null ||
+        row.team === undefined ||
+        row.requester.user_id === visible.reader_id ||
+        visible.teams.includes(row.team)
+      : row.requester.user_id === visible.owner_id;
+  return (
+    isReached &&
+    isListed(visible.environments, row.environment) &&
+    isListed(visible.labels, row.label) &&
+    isListed(visible.only_teams, row.team)
+  );
 }
 
 export function memoryApprovals(): ApprovalStore {
