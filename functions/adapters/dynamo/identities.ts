@@ -41,9 +41,18 @@ export function dynamoIdentities(tables: Tables): IdentityStore {
         new UpdateCommand({
           TableName: table,
           Key: userKey(user_id),
-          UpdateExpression: 'SET user_id = :id, email = :email, #roles = :roles, listed_under = :users',
+          // A row begins with an empty chain: the first change compares with it.
+          UpdateExpression:
+            'SET user_id = :id, email = :email, #roles = :roles, listed_under = :users, audit_length = if_not_exists(audit_length, :none), audit_head = if_not_exists(audit_head, :empty)',
           ExpressionAttributeNames: { '#roles': 'roles' },
-          ExpressionAttributeValues: { ':id': user_id, ':email': email, ':roles': [...roles].sort(), ':users': LISTED_UNDER },
+          ExpressionAttributeValues: {
+            ':id': user_id,
+            ':email': email,
+            ':roles': [...roles].sort(),
+            ':users': LISTED_UNDER,
+            ':none': 0,
+            ':empty': '',
+          },
           ReturnValues: 'ALL_NEW',
         }),
       );
