@@ -87,7 +87,15 @@ export const FUNCTION_ENVIRONMENT = {
     KEEPER_FUNCTION: text,
     SANDBOX_IMAGE_ID: text,
   }),
-  'events/reconciler': z.object({ ...executions, ...approvals, ...sandboxes, ...audit, EXECUTION_STATE_MACHINE_ARN: text }),
+  'events/reconciler': z.object({
+    ...executions,
+    ...approvals,
+    ...sandboxes,
+    ...audit,
+    EXECUTION_STATE_MACHINE_ARN: text,
+    /** Milliseconds after which a row nobody touched is looked at. */
+    UNTOUCHED_MS: text,
+  }),
   'events/execution-changed': z.object({
     ...executions,
     ...approvals,

@@ -289,6 +289,7 @@ export class AirlockFunctions extends Construct {
     const reconciler = this.#add('events/reconciler', Duration.minutes(1), undefined, {
       ...this.#table('EXECUTIONS', 'APPROVALS', 'SANDBOXES', 'AUDIT'),
       EXECUTION_STATE_MACHINE_ARN: stateMachineArn,
+      UNTOUCHED_MS: String(this.#props.settings.stage.untouchedMs),
     });
     tables.executions.allow(reconciler.lambda, 'GetItem', 'UpdateItem', 'Query');
     tables.approvals.allow(reconciler.lambda, 'GetItem', 'UpdateItem', 'Query');

@@ -15,6 +15,7 @@ const parts = {
   machine: executionMachine(environment.EXECUTION_STATE_MACHINE_ARN),
   tokens: taskTokens,
   clock,
+  untouchedMs: Number(environment.UNTOUCHED_MS),
 };
 
 export async function handler() {
