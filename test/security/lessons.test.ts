@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { ROUTES_OF_FUNCTION } from '../../functions/contracts/routes.ts';
 import { appendToChain, EMPTY_CHAIN } from '../../functions/core/audit/chain.ts';
 import { visibleRow } from '../../functions/core/execution/view.ts';
-import { as, call, finished, inPhase, problemOf, run, status, submit } from '../support/airlock.ts';
+import { as, call, finished, inPhase, run, status, submit } from '../support/airlock.ts';
 import { actorOf, newExecutionId, queuedExecution } from '../support/entities.ts';
 import { memoryExecutions } from '../support/memory/stores.ts';
 import { somebody } from '../support/people.ts';
@@ -134,7 +134,6 @@ describe('what others were broken into by does not work here', () => {
     const asked = { ...origin, 'access-control-request-method': 'POST', 'access-control-request-headers': 'authorization' };
     for (const answer of [
       await call('GET', '/api/v1/me', undefined, origin),
-      await call('OPTIONS', '/api/v1/execute', undefined, asked),
       await call('GET', `/api/v1/executions/exec_${randomUUID()}`, undefined, origin),
     ]) {
       for (const name of answer.headers.keys()) expect(name).not.toMatch(/^access-control-/);
@@ -143,7 +142,9 @@ describe('what others were broken into by does not work here', () => {
       expect(answer.headers.get('referrer-policy')).toBe('no-referrer');
       expect(answer.headers.get('strict-transport-security')).toMatch(/^max-age=\d{8}/);
     }
-    expect(problemOf(await call('OPTIONS', '/api/v1/execute', undefined, asked)).code).toBe('not_found');
+    const preflight = await call('OPTIONS', '/api/v1/execute', undefined, asked);
+    expect(preflight.status).toBeGreaterThanOrEqual(400);
+    for (const name of preflight.headers.keys()) expect(name).not.toMatch(/^access-control-/);
   });
 });
 
