@@ -31,6 +31,7 @@ export const FUNCTION_ENVIRONMENT = {
   'api/files': z.object({ ...api, ...data }),
   'api/auth': z.object({ ...api, ...audit, SOCKET_FUNCTION: text }),
   'api/identity': z.object({ ...api, ...audit, SOCKET_FUNCTION: text }),
+  'api/audit': z.object({ ...api, ...audit }),
   'api/live': z.object({ ...api }),
   'api/health': z.object({ ...api, ...executions, ...sandboxes, ...valkey }),
 
@@ -104,6 +105,7 @@ export const FUNCTION_ENVIRONMENT = {
     PUSH_FUNCTION: text,
   }),
   'events/approval-changed': z.object({ ...approvals }),
+  'events/audit-anchor': z.object({ ...audit, AUDIT_BUCKET: text }),
   'events/jwks-refresher': z.object({ ...identity, JWKS_URL: text }),
 } as const;
 export type FunctionName = keyof typeof FUNCTION_ENVIRONMENT;

@@ -2,6 +2,7 @@
 
 import { createApiKey, listApiKeys, revokeApiKey, rotateApiKey } from './routes/api-keys.ts';
 import { decideApproval, getApproval, listApprovals } from './routes/approvals.ts';
+import { listAudit } from './routes/audit.ts';
 import { answerChallenge, login, logout, refresh, revokeSessions } from './routes/auth.ts';
 import { cancelExecution, execute, getEvents, getExecution, getFile, listExecutions } from './routes/executions.ts';
 import { createUpload } from './routes/files.ts';
@@ -15,6 +16,7 @@ export const ROUTES_OF_FUNCTION = {
   approvals: [listApprovals, getApproval, decideApproval],
   auth: [login, answerChallenge, refresh, logout, revokeSessions],
   identity: [getMe, listUsers, getUser, updateUser, createApiKey, listApiKeys, rotateApiKey, revokeApiKey],
+  audit: [listAudit],
   live: [createLiveTicket],
   health: [health],
 } as const;

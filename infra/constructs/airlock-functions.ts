@@ -128,6 +128,10 @@ export class AirlockFunctions extends Construct {
     tables.audit.allow(identity.lambda, 'PutItem');
     this.#props.signIn.mayManageUsers(identity);
 
+    const audit = this.#add('api/audit', API_TIMEOUT, undefined, { ...this.#signedIn(), ...this.#table('AUDIT') });
+    this.#mayAuthenticate(audit);
+    tables.audit.allow(audit.lambda, 'Query');
+
     const live = this.#add('api/live', API_TIMEOUT, undefined, { ...this.#signedIn() });
     this.#mayAuthenticate(live);
     tables.ephemera.allow(live.lambda, 'PutItem');
@@ -326,6 +330,26 @@ export class AirlockFunctions extends Construct {
 
     const approvalChanged = this.#add('events/approval-changed', TASK_TIMEOUT, undefined, this.#table('APPROVALS'));
     approvalChanged.mayCompleteTasksOf(stateMachineArn);
+
+    const { auditBucket } = this.#props.data;
+    const anchor = this.#add(
+      'events/audit-anchor',
+      Duration.minutes(5),
+      undefined,
+      {
+        ...this.#table('AUDIT'),
+        AUDIT_BUCKET: auditBucket.bucketName,
+      },
+      1024,
+    );
+    tables.audit.allow(anchor.lambda, 'Query');
+    anchor.allow(
+      ['s3:GetObject', 's3:PutObject'],
+      [auditBucket.arnForObjects('anchors/*'), auditBucket.arnForObjects('audit/*')],
+    );
+    // Without it a missing object is a forbidden one.
+    anchor.allow(['s3:ListBucket'], [auditBucket.bucketArn], { StringLike: { 's3:prefix': ['anchors/*', 'audit/*'] } });
+    auditBucket.encryptionKey?.grant(anchor.lambda, 'kms:GenerateDataKey', 'kms:Decrypt');
 
     const { pool } = signIn;
     const jwks = settings.stage.local

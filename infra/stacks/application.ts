@@ -92,6 +92,7 @@ export class ApplicationStack extends Stack {
     this.triggers.every(Duration.minutes(1), this.functions.get('events/keeper'));
     this.triggers.every(Duration.minutes(1), this.functions.get('events/reconciler'));
     this.triggers.every(Duration.minutes(15), this.functions.get('events/jwks-refresher'));
+    this.triggers.every(Duration.hours(1), this.functions.get('events/audit-anchor'));
 
     if (encryptionKey) {
       const { functions, machine, http, triggers } = this;
@@ -115,6 +116,7 @@ export class ApplicationStack extends Stack {
       SandboxesTableName: data.tables.sandboxes.tableName,
       AuditTableName: data.tables.audit.tableName,
       EphemeraTableName: data.tables.ephemera.tableName,
+      AuditBucketName: data.auditBucket.bucketName,
       DataBucketName: data.bucket.bucketName,
       TicketKeyId: ticketKey.key.keyId,
       ClusterArn: sandboxes.cluster.clusterArn,

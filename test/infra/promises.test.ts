@@ -248,6 +248,7 @@ describe('who may do what', () => {
       'ephemera',
       [
         'api/approvals',
+        'api/audit',
         'api/auth',
         'api/executions',
         'api/files',
@@ -280,6 +281,18 @@ describe('who may do what', () => {
     expect(whoMay('s3:GetObject', ofKind(kind))).toEqual(readers);
   });
 
+  it('what the audit is anchored in is locked for a year, for everybody', () => {
+    const [, bucket] = resources('AWS::S3::Bucket').find(([id]) => id.startsWith('Audit')) ?? [];
+    expect(bucket?.Properties).toMatchObject({
+      ObjectLockEnabled: true,
+      ObjectLockConfiguration: {
+        ObjectLockEnabled: 'Enabled',
+        Rule: { DefaultRetention: { Mode: 'COMPLIANCE', Days: 366 } },
+      },
+      VersioningConfiguration: { Status: 'Enabled' },
+    });
+  });
+
   it('no object is deleted, and each is of one of these kinds', () => {
     for (const action of ['s3:DeleteObject', 's3:DeleteObjectVersion', 's3:PutBucketPolicy']) expect(whoMay(action)).toEqual([]);
     const kinds = [...permissions().values()]
@@ -287,7 +300,16 @@ describe('who may do what', () => {
       .filter((statement) => actionsOf(statement).some((action) => /^s3:(Put|Get)Object$/.test(action)))
       .flatMap(resourcesOf)
       .map((resource) => /\/(\w+)\/\*$/.exec(textOf(resource))?.[1] ?? textOf(resource));
-    expect([...new Set(kinds)].sort()).toEqual(['archive', 'artifacts', 'blobs', 'events', 'manifests', 'uploads']);
+    expect([...new Set(kinds)].sort()).toEqual([
+      'anchors',
+      'archive',
+      'artifacts',
+      'audit',
+      'blobs',
+      'events',
+      'manifests',
+      'uploads',
+    ]);
   });
 
   it('no link writes anything but uploads, whoever signed it', () => {
@@ -427,7 +449,7 @@ describe('roles of other services', () => {
         return `${textOf(Properties.SourceArn).replace(/^<(\w+)\.Arn>$/, '$1')} ${textOf(Properties.FunctionName)}`;
       });
     expect(permitted.sort()).toEqual(targets.sort());
-    expect(targets).toHaveLength(4);
+    expect(targets).toHaveLength(5);
   });
 });
 
