@@ -282,7 +282,7 @@ describe('who may do what', () => {
   });
 
   it('what the audit is anchored in is locked for a year, for everybody', () => {
-    const [, bucket] = resources('AWS::S3::Bucket').find(([id]) => id.startsWith('Audit')) ?? [];
+    const [, bucket] = resources('AWS::S3::Bucket').find(([id]) => /Audit[0-9A-F]{8}/.test(id)) ?? [];
     expect(bucket?.Properties).toMatchObject({
       ObjectLockEnabled: true,
       ObjectLockConfiguration: {
