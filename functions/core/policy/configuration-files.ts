@@ -7,31 +7,12 @@ import { riskLevel } from '../../contracts/approval.ts';
 import { UPLOAD_MAX_BYTES } from '../../contracts/file.ts';
 import { language } from '../../contracts/manifest.ts';
 import { ROLES } from '../identity/actor.ts';
+import { approvalRules, approverLevels } from './approval-rules-file.ts';
 import { formatByteSize, parseByteSize } from './byte-size.ts';
-import { CONDITION_VARIABLES, conditionMistake } from './conditions.ts';
 import { profileName } from './configuration-shape.ts';
+import { exactly, oneOf, section, text, whole, words, yesOrNo } from './configuration-values.ts';
 import { MINIMUM_LIMITS } from './limits.ts';
 
-const words = (values: readonly string[]): string => values.join(', ');
-
-/** A mapping with exactly these keys. */
-const section = <S extends z.core.$ZodLooseShape>(shape: S) =>
-  z.strictObject(shape, {
-    error: (issue) =>
-      (issue.code === 'unrecognized_keys' ? 'only the keys ' : 'a mapping with the keys ') + words(Object.keys(shape)),
-  });
-
-const oneOf = <const V extends readonly string[]>(values: V) => z.enum(values, { error: `one of ${words(values)}` });
-const exactly = <const V extends string | boolean>(value: V, because: string) =>
-  z.literal(value, { error: `${value} (${because})` });
-const yesOrNo = z.boolean({ error: 'true or false' });
-const text = z.string({ error: 'text' }).min(1, { error: 'text' });
-
-/** `most` is a guard against slips of the hand, not a capacity. */
-const whole = (what: string, least: number, most: number) => {
-  const error = `a whole number of ${what} from ${least} to ${most}`;
-  return z.int({ error }).min(least, { error }).max(most, { error });
-};
 const seconds = whole('seconds', 1, 86_400);
 const portError = { error: 'a port from 1 to 65535' };
 const port = z.int(portError).min(1, portError).max(65_535, portError);
@@ -147,24 +128,10 @@ const codeInterpreter = section({
   }),
 });
 
-const condition = z.string({ error: 'a condition in CEL' }).superRefine((value, context) => {
-  const mistake = conditionMistake(value);
-  if (mistake !== null) {
-    context.addIssue({ code: 'custom', message: `a true-or-false condition over ${CONDITION_VARIABLES}; ${mistake}` });
-  }
-});
-
 const humansInTheLoop = section({
   server: section({ port, web_interface_port: port }),
-  approval_rules: section({
-    code_execution: section({
-      required_approvers: whole('people', 1, 20),
-      timeout_minutes: whole('minutes', 1, 30 * 24 * 60),
-      eligible_roles: roles,
-      requires_rationale: yesOrNo,
-      auto_approve_conditions: z.array(condition, { error: 'a list of conditions' }),
-    }),
-  }),
+  approver_levels: approverLevels,
+  approval_rules: approvalRules,
 });
 
 const level = oneOf(riskLevel.options);

@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { riskLevel } from '../../contracts/approval.ts';
+import { approvalRule, operationType } from '../../contracts/approval-rule.ts';
 import { language, resourceLimits } from '../../contracts/manifest.ts';
 import { ROLES } from '../identity/actor.ts';
 
@@ -12,6 +13,13 @@ export type ProfileName = z.infer<typeof profileName>;
 
 const seconds = z.number().positive();
 const port = z.int().min(1).max(65535);
+
+const approvalRuleSettings = approvalRule.extend({
+  /** CEL; null: always. */
+  when: z.string().nullable(),
+  auto_approve_conditions: z.array(z.string()),
+});
+export type ApprovalRuleSettings = z.infer<typeof approvalRuleSettings>;
 
 export const configurationSchema = z.strictObject({
   /** By name; each language has one of its own name. */
@@ -71,15 +79,8 @@ export const configurationSchema = z.strictObject({
   }),
   uploads: z.strictObject({ max_file_bytes: z.int().positive() }),
   approvalServer: z.strictObject({ port, web_interface_port: port }),
-  approvalRules: z.strictObject({
-    code_execution: z.strictObject({
-      required_approvers: z.int().positive(),
-      timeout_minutes: z.number().positive(),
-      eligible_roles: z.array(z.enum(ROLES)),
-      requires_rationale: z.boolean(),
-      auto_approve_conditions: z.array(z.string()),
-    }),
-  }),
+  /** By operation type, in order: the first that applies counts, and the last always does. */
+  approvalRules: z.record(operationType, z.array(approvalRuleSettings)),
   review: z.strictObject({
     long_execution_seconds: seconds,
     large_memory_bytes: z.int().positive(),

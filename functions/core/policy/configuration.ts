@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { z } from 'zod';
 import { type Language, language } from '../../contracts/manifest.ts';
-import { hasPermission } from '../identity/actor.ts';
+import { approvalProblems, resolveRules } from './approval-rules.ts';
 import { formatByteSize } from './byte-size.ts';
 import { CONFIGURATION_FILES, type ConfigurationFile, type ConfigurationFileName } from './configuration-files.ts';
 import {
@@ -42,7 +42,7 @@ export function parseConfiguration(texts: Readonly<Record<string, string>>): Con
   const contradictions = [
     ...environmentProblems(files),
     ...policyProblems(files),
-    ...approvalProblems(files),
+    ...approvalProblems(humans),
     ...poolProblems(files),
   ];
   if (contradictions.length > 0) throw new ConfigurationError(contradictions);
@@ -80,7 +80,7 @@ function readFile<N extends ConfigurationFileName>(
 ): Read<N> | null {
   const text = texts[name];
   if (text === undefined) {
-    problems.push({ file: name, line: null, path: '', expected: 'the file', received: 'nothing' });
+    problems.push({ file: name, line: null, column: null, path: '', expected: 'the file', received: 'nothing' });
     return null;
   }
   const file = readYaml(name, text);
@@ -171,16 +171,6 @@ function* policyProblems({ security, interpreter }: Files): Generator<Configurat
   }
 }
 
-/** `*` grants routes, never eligibility; a role that cannot reach the route of decisions is no approver either. */
-function* approvalProblems({ humans }: Files): Generator<ConfigurationProblem> {
-  for (const [index, role] of humans.content.approval_rules.code_execution.eligible_roles.entries()) {
-    if (!hasPermission({ user_id: '', email: '', roles: [role], trusted_agent: false }, 'approve')) {
-      const path = ['approval_rules', 'code_execution', 'eligible_roles', index];
-      yield humans.problem(path, 'a role with the permission approve');
-    }
-  }
-}
-
 function* poolProblems({ security, interpreter }: Files): Generator<ConfigurationProblem> {
   const most = interpreter.content.server.max_concurrent_executions;
   if (security.content.sandbox_pool.size > most) {
@@ -233,7 +223,7 @@ function resolve(files: Files): Configuration {
     sandboxPool: { ...sandbox_pool, spare: sandbox_pool.spare ?? sandbox_pool.size },
     uploads: { max_file_bytes: uploads.max_file_size },
     approvalServer: files.humans.content.server,
-    approvalRules: files.humans.content.approval_rules,
+    approvalRules: resolveRules(files.humans.content),
     review: {
       long_execution_seconds: safety.max_execution_time,
       large_memory_bytes: safety.memory_limit,
