@@ -45,7 +45,11 @@ const FINDINGS: Readonly<Record<string, Findings>> = {
     ],
     [
       'all indexes of one table',
-      [indexesOf('executionsTableB9F8DDA3Arn67EA62E4'), indexesOf('approvalsTable424BBC4DArn0D921078')],
+      [
+        indexesOf('executionsTableB9F8DDA3Arn67EA62E4'),
+        indexesOf('approvalsTable424BBC4DArn0D921078'),
+        indexesOf('identityTableFF812E47Arn1924C3E0'),
+      ],
     ],
     [
       'the library grants the key under its whole family of names',

@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import type { ApprovalView } from '../functions/contracts/approval.ts';
 import type { ExecutionResult } from '../functions/contracts/execution.ts';
-import type { getEvents } from '../functions/contracts/routes.ts';
+import type { getEvents } from '../functions/contracts/routes/executions.ts';
 import { type ApiClient, ApiRefusal, signIn, userOf } from './api-client.ts';
 import { LocalCloudFailure } from './failure.ts';
 import type { Instance } from './instance.ts';

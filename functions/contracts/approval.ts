@@ -54,6 +54,9 @@ const common = {
   /** Execution attempt whose state machine waits; a later attempt registers its own token. */
   attempt: z.int().positive(),
   requester,
+  team: z.string().nullable(),
+  environment: z.string(),
+  label: z.string().nullable(),
   /** Whoever answers for the agent that asks; as little an approver of it as the requester. */
   agent_owner: requester.nullable(),
   summary: z.string(),
@@ -114,6 +117,8 @@ export const approvalSummary = z.object({
   status: approvalStatus,
   summary: z.string(),
   requester,
+  team: z.string().nullable(),
+  label: z.string().nullable(),
   risk_level: riskLevel,
   digest: sha256Hex,
   created_at: timestamp,
@@ -189,15 +194,13 @@ export const standingApproval = z.object({
   /** Of everything in the manifest but the execution's own id. */
   content_digest: sha256Hex,
   owner: requester,
-  teams: z.array(z.string()),
+  team: z.string().nullable(),
   summary: z.string(),
   /** The request whose approvers agreed to it. */
   granted_by: approvalId,
   granted_at: timestamp,
-  /** null: not counted. */
-  runs_left: z.int().nonnegative().nullable(),
-  /** null: until it is used up. */
-  until: timestamp.nullable(),
+  runs_left: z.int().nonnegative(),
+  until: timestamp,
   revoked: z.object({ by: requester, at: timestamp }).nullable(),
   audit_length: z.int().nonnegative(),
   audit_head: z.string(),

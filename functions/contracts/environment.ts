@@ -31,6 +31,7 @@ export const FUNCTION_ENVIRONMENT = {
   'api/approvals': z.object({ ...api, ...approvals, ...executions, ...audit, ...data }),
   'api/files': z.object({ ...api, ...ephemera, ...data }),
   'api/auth': z.object({ ...api, ...audit }),
+  'api/identity': z.object({ ...api, ...audit }),
   'api/live': z.object({ ...api, ...ephemera }),
   'api/health': z.object({ ...api, ...executions, ...sandboxes, ...valkey }),
 
@@ -47,7 +48,8 @@ export const FUNCTION_ENVIRONMENT = {
   /** Reads the log after a subscription's cursor and hands it to `live/push`; inside the VPC. */
   'live/catch-up': z.object({ ...ephemera, ...executions, ...data, ...valkey, PUSH_FUNCTION: text }),
 
-  'tasks/await-approval': z.object({ ...executions, ...approvals, ...audit, ...data }),
+  'tasks/await-approval': z.object({ ...executions, ...approvals, ...identity, ...audit, ...data }),
+  'tasks/advance-approval': z.object({ ...approvals, ...audit }),
   'tasks/join-line': z.object({ ...executions, ...approvals, ...sandboxes, ...audit }),
   'tasks/claim-sandbox': z.object({ ...executions, ...sandboxes, ...audit, SANDBOX_IMAGE_ID: text }),
   'tasks/issue-ticket': z.object({
@@ -86,7 +88,14 @@ export const FUNCTION_ENVIRONMENT = {
     KEEPER_FUNCTION: text,
     SANDBOX_IMAGE_ID: text,
   }),
-  'events/reconciler': z.object({ ...executions, ...approvals, ...sandboxes, ...audit, EXECUTION_STATE_MACHINE_ARN: text }),
+  'events/reconciler': z.object({
+    ...executions,
+    ...approvals,
+    ...sandboxes,
+    ...audit,
+    EXECUTION_STATE_MACHINE_ARN: text,
+    APPROVAL_CLOCK_STATE_MACHINE_ARN: text,
+  }),
   'events/execution-changed': z.object({
     ...executions,
     ...approvals,
@@ -95,7 +104,7 @@ export const FUNCTION_ENVIRONMENT = {
     CANCEL_RUN_FUNCTION: text,
     PUSH_FUNCTION: text,
   }),
-  'events/approval-changed': z.object({ ...approvals }),
+  'events/approval-changed': z.object({ APPROVAL_CLOCK_STATE_MACHINE_ARN: text }),
   'events/jwks-refresher': z.object({ ...identity, JWKS_URL: text }),
 } as const;
 export type FunctionName = keyof typeof FUNCTION_ENVIRONMENT;

@@ -112,6 +112,8 @@ export const executeRequest = z.strictObject({
     .string()
     .regex(/^[A-Za-z0-9._:/-]{1,100}$/, 'expected 1 to 100 of letters, digits and . _ : / -')
     .optional(),
+  /** One of the requester's; the first of them where it is left out. */
+  team: z.string().min(1).max(63).optional(),
 });
 export type ExecuteRequest = z.infer<typeof executeRequest>;
 
@@ -157,6 +159,8 @@ const common = {
   environment: z.string(),
   security_profile: z.string(),
   label: z.string().optional(),
+  /** Whose members may see it, beside the requester; without one, everybody who may see results. */
+  team: z.string().optional(),
   justification: z.string().optional(),
   digest: sha256Hex,
   image_id: z.string(),
@@ -234,6 +238,7 @@ export const executionSummary = z.object({
   language,
   requester,
   label: z.string().nullable(),
+  team: z.string().nullable(),
   environment: z.string(),
   security_profile: z.string(),
   digest: sha256Hex,

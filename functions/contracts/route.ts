@@ -1,11 +1,10 @@
 import type { z } from 'zod';
+import type { Permission } from './identity.ts';
 
-/** The seed's permission words and their kin. `public` must be said out loud; `signed_in` asks for nothing but a valid identity. */
-export const PERMISSIONS = ['execute_code', 'access_agents', 'read_state', 'view_results', 'approve'] as const;
-export type Permission = (typeof PERMISSIONS)[number];
+/** `public` must be said out loud; `signed_in` asks for nothing but a valid identity. */
 export type RoutePermission = Permission | 'public' | 'signed_in';
 
-export type HttpMethod = 'GET' | 'POST' | 'PUT' | 'DELETE';
+export type HttpMethod = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
 /** Everything that is known about one route; handler types, gateway routes and documents come from it. */
 export interface RouteContract {

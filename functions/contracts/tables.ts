@@ -14,16 +14,24 @@ export const TABLES = {
   },
   /** Sandbox rows (`sbx_…`), and one item each for the pool's members and the admitted executions. */
   sandboxes: { partitionKey: 'sandbox_id', stream: true, timeToLive: 'expires_at_seconds', indexes: {} },
+  /** Requests (`apr_…`), notices of them (`ntc_…`, forgotten after a while), and standing approvals (`std_…`). */
   approvals: {
     partitionKey: 'approval_id',
     stream: true,
+    timeToLive: 'expires_at_seconds',
     indexes: {
       by_status: { partitionKey: 'status', sortKey: 'approval_id' },
     },
   },
   audit: { partitionKey: 'entity_id', sortKey: 'sequence', sortKeyType: 'number', indexes: {} },
-  /** `user#<sub>`, and `jwks` with the pool's verification keys. */
-  identity: { partitionKey: 'identity_id', indexes: {} },
+  /** `user#<sub>`, `admins` with the ids of those who are, and `jwks` with the pool's verification keys. */
+  identity: {
+    partitionKey: 'identity_id',
+    indexes: {
+      /** Users, and what belongs to one. */
+      by_list: { partitionKey: 'listed_under', sortKey: 'identity_id' },
+    },
+  },
   /** What may expire: connections, subscriptions, run tickets, idempotency keys. */
   ephemera: { partitionKey: 'pk', sortKey: 'sk', timeToLive: 'expires_at_seconds', indexes: {} },
 } as const satisfies Record<string, TableShape>;

@@ -6,7 +6,8 @@ import middy from '@middy/core';
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from 'aws-lambda';
 import { z } from 'zod';
 import type { RouteContract } from '../contracts/route.ts';
-import { type Actor, hasPermission } from '../core/identity/actor.ts';
+import type { Actor } from '../core/identity/actor.ts';
+import { authorize } from '../core/identity/authorize.ts';
 import { AmbiguousJson, parseUnambiguousJson } from '../core/text/json.ts';
 import { type Authenticate, authentication } from './authentication.ts';
 import { ApiError, fieldErrorsOf, problemOf } from './errors.ts';
@@ -89,7 +90,7 @@ async function serve(found: Route, event: APIGatewayProxyEventV2, authenticate: 
     actor &&
     contract.permission !== 'signed_in' &&
     contract.permission !== 'public' &&
-    !hasPermission(actor, contract.permission)
+    !authorize(actor, contract.permission)
   ) {
     throw new ApiError('forbidden', `This needs the permission ${contract.permission}.`);
   }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { executeRequest } from '../contracts/execution.ts';
-import { login } from '../contracts/routes.ts';
+import { login } from '../contracts/routes/auth.ts';
 import { fieldErrorsOf } from './errors.ts';
 
 const errorsOf = (schema: typeof executeRequest | typeof login.body, value: unknown) => {

@@ -19,6 +19,7 @@ interface Props {
   readonly live: LiveApi;
   readonly ticketKey: TicketKey;
   readonly stateMachineArn: string;
+  readonly approvalClockArn: string;
   readonly imageId: string;
   readonly frontDoorSecret: string;
 }
@@ -101,14 +102,25 @@ export class AirlockFunctions extends Construct {
     });
     tables.identity.allow(approvals.lambda, 'GetItem');
     tables.approvals.allow(approvals.lambda, 'GetItem', 'UpdateItem', 'Query');
+    // It opens no request: what it may add is what is said of one, and what one grants.
+    tables.approvals.allowOn('ntc_*', approvals.lambda, 'PutItem');
+    tables.approvals.allowOn('std_*', approvals.lambda, 'PutItem');
     tables.executions.allow(approvals.lambda, 'GetItem');
     tables.audit.allow(approvals.lambda, 'PutItem');
     this.#mayRead(bucket, approvals, 'manifests');
+    // An approver's conditions make a manifest of their own; the gate holds it against the one that was submitted.
+    this.#mayWrite(bucket, approvals, 'manifests');
     approvals.mayCompleteTasksOf(this.#props.stateMachineArn);
 
     const auth = this.#add('api/auth', API_TIMEOUT, undefined, { ...this.#signedIn(), ...this.#table('AUDIT') });
     // Rows of people only: the verification keys lie in the same table.
     tables.identity.allowOn('user#*', auth.lambda, 'GetItem', 'UpdateItem');
+    tables.identity.allowOn('admins', auth.lambda, 'UpdateItem');
+
+    const identity = this.#add('api/identity', API_TIMEOUT, undefined, { ...this.#signedIn(), ...this.#table('AUDIT') });
+    tables.identity.allow(identity.lambda, 'GetItem', 'UpdateItem', 'Query');
+    tables.audit.allow(identity.lambda, 'PutItem');
+    this.#props.signIn.mayManageUsers(identity);
 
     const live = this.#add('api/live', API_TIMEOUT, undefined, { ...this.#signedIn(), ...this.#table('EPHEMERA') });
     tables.identity.allow(live.lambda, 'GetItem');
@@ -166,14 +178,21 @@ export class AirlockFunctions extends Construct {
     const { network, stateMachineArn, ticketKey } = this.#props;
 
     const awaitApproval = this.#add('tasks/await-approval', TASK_TIMEOUT, undefined, {
-      ...this.#table('EXECUTIONS', 'APPROVALS', 'AUDIT'),
+      ...this.#table('EXECUTIONS', 'APPROVALS', 'IDENTITY', 'AUDIT'),
       ...this.#objects(),
     });
+    tables.identity.allow(awaitApproval.lambda, 'GetItem');
     tables.executions.allow(awaitApproval.lambda, 'GetItem');
     tables.approvals.allow(awaitApproval.lambda, 'GetItem', 'PutItem', 'UpdateItem');
     tables.audit.allow(awaitApproval.lambda, 'PutItem');
     this.#mayRead(bucket, awaitApproval, 'manifests');
     awaitApproval.mayCompleteTasksOf(stateMachineArn);
+
+    const advanceApproval = this.#add('tasks/advance-approval', TASK_TIMEOUT, undefined, this.#table('APPROVALS', 'AUDIT'));
+    tables.approvals.allow(advanceApproval.lambda, 'GetItem', 'UpdateItem');
+    tables.approvals.allowOn('ntc_*', advanceApproval.lambda, 'PutItem');
+    tables.audit.allow(advanceApproval.lambda, 'PutItem');
+    advanceApproval.mayCompleteTasksOf(stateMachineArn);
 
     const joinLine = this.#add(
       'tasks/join-line',
@@ -182,6 +201,7 @@ export class AirlockFunctions extends Construct {
       this.#table('EXECUTIONS', 'APPROVALS', 'SANDBOXES', 'AUDIT'),
     );
     tables.executions.allow(joinLine.lambda, 'GetItem', 'UpdateItem', 'Query');
+    tables.approvals.allow(joinLine.lambda, 'GetItem');
     tables.sandboxes.allow(joinLine.lambda, 'GetItem', 'UpdateItem');
     tables.audit.allow(joinLine.lambda, 'PutItem');
     joinLine.mayCompleteTasksOf(stateMachineArn);
@@ -260,7 +280,7 @@ export class AirlockFunctions extends Construct {
 
   #events(): void {
     const { tables } = this.#props.data;
-    const { sandboxes, stateMachineArn, signIn, settings, ticketKey } = this.#props;
+    const { sandboxes, stateMachineArn, approvalClockArn, signIn, settings, ticketKey } = this.#props;
 
     const keeper = this.#add('events/keeper', Duration.minutes(1), undefined, {
       ...this.#table('SANDBOXES', 'EXECUTIONS'),
@@ -283,12 +303,14 @@ export class AirlockFunctions extends Construct {
     const reconciler = this.#add('events/reconciler', Duration.minutes(1), undefined, {
       ...this.#table('EXECUTIONS', 'APPROVALS', 'SANDBOXES', 'AUDIT'),
       EXECUTION_STATE_MACHINE_ARN: stateMachineArn,
+      APPROVAL_CLOCK_STATE_MACHINE_ARN: approvalClockArn,
     });
     tables.executions.allow(reconciler.lambda, 'GetItem', 'UpdateItem', 'Query');
     tables.approvals.allow(reconciler.lambda, 'GetItem', 'UpdateItem', 'Query');
+    tables.approvals.allowOn('ntc_*', reconciler.lambda, 'PutItem');
     tables.sandboxes.allow(reconciler.lambda, 'GetItem', 'UpdateItem');
     tables.audit.allow(reconciler.lambda, 'PutItem');
-    reconciler.allow(['states:StartExecution'], [stateMachineArn]);
+    reconciler.allow(['states:StartExecution'], [stateMachineArn, approvalClockArn]);
     reconciler.allow(['states:DescribeExecution'], [`${stateMachineArn.replace(':stateMachine:', ':execution:')}:*`]);
     reconciler.mayCompleteTasksOf(stateMachineArn);
 
@@ -298,12 +320,16 @@ export class AirlockFunctions extends Construct {
       PUSH_FUNCTION: this.#nameOf('live/push'),
     });
     tables.approvals.allow(executionChanged.lambda, 'GetItem', 'UpdateItem');
+    tables.approvals.allowOn('ntc_*', executionChanged.lambda, 'PutItem');
     tables.sandboxes.allow(executionChanged.lambda, 'GetItem', 'UpdateItem');
     tables.audit.allow(executionChanged.lambda, 'PutItem');
     executionChanged.mayCompleteTasksOf(stateMachineArn);
     executionChanged.mayInvoke('tasks/cancel-run', 'live/push');
 
-    const approvalChanged = this.#add('events/approval-changed', TASK_TIMEOUT, undefined, this.#table('APPROVALS'));
+    const approvalChanged = this.#add('events/approval-changed', TASK_TIMEOUT, undefined, {
+      APPROVAL_CLOCK_STATE_MACHINE_ARN: approvalClockArn,
+    });
+    approvalChanged.allow(['states:StartExecution'], [approvalClockArn]);
     approvalChanged.mayCompleteTasksOf(stateMachineArn);
 
     const { pool } = signIn;

@@ -18,6 +18,7 @@ export function localStage(app: App, stage: Stage, local: LocalSettings, { bundl
     network,
     bundleOf,
     largestJob: largestJob(configuration),
+    security: configuration.security,
     sandboxImage: () => ({
       image: ContainerImage.fromRegistry(local.sandboxImage),
       id: local.sandboxImageId,

@@ -32,6 +32,7 @@ export async function productionStage(app: App, stage: Stage, { bundleOf, config
     network,
     bundleOf,
     largestJob: largestJob(configuration),
+    security: configuration.security,
     sandboxImage: (scope) => {
       const { buildArgs } = context;
       const asset = new DockerImageAsset(scope, 'SandboxImage', {

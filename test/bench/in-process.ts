@@ -2,17 +2,18 @@
 import { GetCommand } from '@aws-sdk/lib-dynamodb';
 import { CognitoJwtVerifier } from 'aws-jwt-verify';
 import { prepareSubmission } from '../../functions/core/execution/submit.ts';
-import { type Actor, hasPermission } from '../../functions/core/identity/actor.ts';
+import { authorize } from '../../functions/core/identity/authorize.ts';
 import { review } from '../../functions/core/policy/review.ts';
 import { as } from '../support/airlock.ts';
 import { configuration } from '../support/configuration.ts';
+import { actorOf } from '../support/entities.ts';
 import { output, tables } from '../support/faults.ts';
 import { type Measurement, repeat } from './measurement.ts';
 
 const WARM_UP = 50;
 const LINES = 200;
 
-const developer: Actor = { user_id: 'user', email: 'developer@airlock.local', roles: ['developer'], trusted_agent: false };
+const developer = actorOf(['developer']);
 
 /** Every tenth line needs a look: white space in odd places, a pattern that is nearly there, one that is. */
 const script = Array.from({ length: LINES }, (_, line) =>
@@ -72,7 +73,7 @@ export const tokenAndPermission: Measurement = {
     });
     verifier.cacheJwks(JSON.parse(String(Item?.jwks)));
     const permission = async () => {
-      if (!hasPermission(developer, 'execute_code')) throw new Error('a developer may not execute code');
+      if (!authorize(developer, 'execute_code')) throw new Error('a developer may not execute code');
     };
     return [
       {

@@ -1,6 +1,7 @@
 /** What every store of approval requests keeps. */
 import { describe, expect, it } from 'vitest';
-import { decide, updateApproval } from '../../functions/core/approval/decide.ts';
+import { updateApproval } from '../../functions/core/approval/change.ts';
+import { decide } from '../../functions/core/approval/decide.ts';
 import type { ApprovalStore } from '../../functions/core/approval/ports.ts';
 import { appendToChain, EMPTY_CHAIN } from '../../functions/core/audit/chain.ts';
 import { actorOf, NOW, openApprovalOf } from '../support/entities.ts';
@@ -10,15 +11,15 @@ const opened = { action: 'opened', actor: 'user-1', at: NOW.toISOString(), detai
 const decideAs = (store: ApprovalStore, approvalId: string, user: string, decision: 'approve' | 'deny') =>
   updateApproval(store, approvalId, NOW, (row) => {
     const answer = decide(row, actorOf(['approver'], user), { decision, digest: row.digest }, NOW);
-    return answer.outcome === 'decided' ? answer : null;
+    return answer.outcome === 'changed' ? answer : null;
   });
 
 export function approvalStoreContract(name: string, open: () => Promise<ApprovalStore>): void {
   const added = async (store: ApprovalStore) => {
     const request = openApprovalOf();
     const { record } = appendToChain(request.approval_id, EMPTY_CHAIN, opened);
-    expect(await store.create(request, record)).toBe(true);
-    expect(await store.create(request, record)).toBe(false);
+    expect(await store.create(request, record)).toBe('created');
+    expect(await store.create(request, record)).toBe('exists');
     return request;
   };
 

@@ -4,8 +4,12 @@ import type { ExecutionIn } from '../../functions/contracts/execution.ts';
 import { appendToChain, EMPTY_CHAIN } from '../../functions/core/audit/chain.ts';
 import type { ExecutionStore } from '../../functions/core/execution/ports.ts';
 import { bind, claim, requestCancel, update } from '../../functions/core/execution/transitions.ts';
-import { NOW, newExecutionId, newSandboxId, queuedExecution } from '../support/entities.ts';
+import { resourceOf } from '../../functions/core/execution/view.ts';
+import type { ResourceScope } from '../../functions/core/identity/actor.ts';
+import { authorize, visibleTo } from '../../functions/core/identity/authorize.ts';
+import { actorOf, NOW, newExecutionId, newSandboxId, queuedExecution } from '../support/entities.ts';
 
+const BEFORE = '2026-11-01T00:00:00.000Z';
 const submitted = { action: 'submitted', actor: 'user-1', at: NOW.toISOString(), details: {} };
 
 export function executionStoreContract(name: string, open: () => Promise<ExecutionStore>): void {
@@ -120,6 +124,44 @@ export function executionStoreContract(name: string, open: () => Promise<Executi
       expect(await read({}, 2)).toEqual([...ids].reverse());
       expect(await read({ label: 'x' }, 2)).toEqual([ids[4], ids[2], ids[0]]);
       expect(await read({ status: 'failed' }, 2)).toEqual([]);
+    });
+
+    it('are listed for a reader exactly when `authorize` lets that reader read them', async () => {
+      const store = await open();
+      const own = `user-${newExecutionId()}`;
+      const other = `user-${newExecutionId()}`;
+      // Labels of their own, so that the rows of other tests do not matter.
+      const labels = [`a-${newExecutionId()}`, `b-${newExecutionId()}`];
+      for (const user of [own, other])
+        for (const team of [undefined, 'red', 'blue'])
+          for (const label of labels)
+            await added(store, { ...queuedExecution(newExecutionId(), user), label, ...(team ? { team } : {}) });
+      const key = (resources: ResourceScope) => ({ credential: { kind: 'api_key', key_id: 'key-1', resources } as const });
+      const readers = [
+        actorOf(['developer'], own),
+        actorOf(['viewer'], own),
+        actorOf(['viewer'], own, { teams: ['red'] }),
+        actorOf(['viewer'], 'nobody', { teams: ['red', 'blue'] }),
+        actorOf(['auditor'], 'nobody'),
+        actorOf(['admin'], own),
+        actorOf(['developer'], own, key({ labels: labels.slice(0, 1) })),
+        actorOf(['viewer'], own, { teams: ['red'], ...key({ teams: ['red', 'blue'] }) }),
+        actorOf(['admin'], own, key({ labels: [] })),
+        actorOf(['admin'], own, key({ environments: ['nodejs'] })),
+      ];
+      for (const reader of readers) {
+        for (const label of labels) {
+          const all = (await store.list({ label, created_after: BEFORE }, 50, null)).items;
+          const visible = visibleTo(reader);
+          const listed = await store.list(
+            { label, created_after: BEFORE, requester_id: visible.owner_id ?? undefined, visible },
+            50,
+            null,
+          );
+          const readable = all.filter((row) => authorize(reader, 'read_state', resourceOf(row)));
+          expect(listed.items.map((row) => row.execution_id)).toEqual(readable.map((row) => row.execution_id));
+        }
+      }
     });
 
     it('are found by the phase they stand in, and in no other', async () => {

@@ -11,6 +11,7 @@ import { afterAll } from 'vitest';
 import { TABLES, type TableName } from '../../functions/contracts/tables.ts';
 import { approvalStoreContract } from '../contract/approval-store.ts';
 import { executionStoreContract } from '../contract/execution-store.ts';
+import { identityStoreContract } from '../contract/identity-store.ts';
 import { objectStoreContract } from '../contract/object-store.ts';
 import { sandboxStoreContract } from '../contract/sandbox-store.ts';
 import { uploadStoreContract } from '../contract/upload-store.ts';
@@ -23,13 +24,14 @@ process.env.AWS_ACCESS_KEY_ID = settings.credentials.accessKeyId;
 process.env.AWS_SECRET_ACCESS_KEY = settings.credentials.secretAccessKey;
 const { dynamoApprovals } = await import('../../functions/adapters/dynamo/approvals.ts');
 const { dynamoExecutions } = await import('../../functions/adapters/dynamo/executions.ts');
+const { dynamoIdentities } = await import('../../functions/adapters/dynamo/identities.ts');
 const { dynamoSandboxes } = await import('../../functions/adapters/dynamo/sandboxes.ts');
 const { dynamoUploads } = await import('../../functions/adapters/dynamo/uploads.ts');
 const { s3Objects } = await import('../../functions/adapters/s3/objects.ts');
 
 const dynamo = new DynamoDBClient(settings);
 const suffix = randomUUID().slice(0, 8);
-const names = ['executions', 'sandboxes', 'approvals', 'audit', 'ephemera'] as const satisfies TableName[];
+const names = ['executions', 'sandboxes', 'approvals', 'audit', 'ephemera', 'identity'] as const satisfies TableName[];
 const nameOf = (table: (typeof names)[number]): string => `contract-${table}-${suffix}`;
 
 async function create(table: (typeof names)[number]): Promise<void> {
@@ -73,5 +75,6 @@ const executions = { executions: nameOf('executions'), audit: nameOf('audit'), e
 executionStoreContract('DynamoDB', async () => dynamoExecutions(executions));
 sandboxStoreContract('DynamoDB', async () => dynamoSandboxes(nameOf('sandboxes')), { runs: 10 });
 approvalStoreContract('DynamoDB', async () => dynamoApprovals({ approvals: nameOf('approvals'), audit: nameOf('audit') }));
+identityStoreContract('DynamoDB', async () => dynamoIdentities({ identity: nameOf('identity'), audit: nameOf('audit') }));
 uploadStoreContract('DynamoDB', async () => dynamoUploads(nameOf('ephemera')));
 objectStoreContract('S3', async () => s3Objects(output('DataBucketName')));

@@ -19,13 +19,19 @@ export type SignInOutcome =
       readonly expires_in_seconds: number;
       readonly user_id: string;
       readonly email: string;
+      /** The groups of the pool the user is in. */
+      readonly roles: readonly string[];
     }
   /** The password is right, and Cognito wants something more first. */
   | { readonly outcome: 'challenged'; readonly challenge: string }
   | { readonly outcome: 'refused' }
   | { readonly outcome: 'slow_down' };
 
-const idTokenClaims = z.object({ sub: z.string(), email: z.string().default('') });
+const idTokenClaims = z.object({
+  sub: z.string(),
+  email: z.string().default(''),
+  'cognito:groups': z.array(z.string()).default([]),
+});
 
 export function cognitoSignIn(clientId: string) {
   const initiate = async (
@@ -49,6 +55,7 @@ export function cognitoSignIn(clientId: string) {
         expires_in_seconds: tokens.ExpiresIn ?? 0,
         user_id: claims.sub,
         email: claims.email,
+        roles: claims['cognito:groups'],
       };
     } catch (error) {
       if (error instanceof TooManyRequestsException) return { outcome: 'slow_down' };

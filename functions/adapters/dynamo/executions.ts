@@ -3,6 +3,7 @@ import { GetCommand, QueryCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import { auditRecord } from '../../contracts/audit.ts';
 import { type Execution, execution as executionSchema } from '../../contracts/execution.ts';
 import type { ExecutionFilter, ExecutionStore, IdempotencyKey } from '../../core/execution/ports.ts';
+import type { Visible } from '../../core/identity/authorize.ts';
 import type { Page } from '../../core/page.ts';
 import { appendAudit, changeOf, createOnly, transact } from './changes.ts';
 import { documents } from './client.ts';
@@ -254,6 +255,7 @@ function filterExpression(filter: ExecutionFilter) {
   compare('status', filter.status);
   compare('language', filter.language);
   compare('label', filter.label);
+  if (filter.visible) addVisible(filter.visible, clauses, values);
   if (filter.created_after) {
     values[':after'] = new Date(filter.created_after).toISOString();
     clauses.push('created_at > :after');
@@ -264,6 +266,30 @@ function filterExpression(filter: ExecutionFilter) {
   }
   return { expression: clauses.join(' AND '), names, values };
 }
+
+/** What `authorize` answers for each row, as one expression; both are held together by a contract test. */
+function addVisible(visible: Visible, clauses: string[], values: Record<string, string>): void {
+  const anyOf = (name: string, allowed: readonly string[], prefix: string): string => {
+    const placeholders = allowed.map((value, index) => {
+      values[`:${prefix}${index}`] = value;
+      return `:${prefix}${index}`;
+    });
+    return placeholders.length > 0 ? `${name} IN (${placeholders.join(', ')})` : NOTHING;
+  };
+  if (visible.owner_id !== null) {
+    values[':owner'] = visible.owner_id;
+    clauses.push('requester_id = :owner');
+  } else if (visible.teams !== null) {
+    values[':reader'] = visible.reader_id;
+    clauses.push(`(attribute_not_exists(team) OR requester_id = :reader OR ${anyOf('team', visible.teams, 'team')})`);
+  }
+  if (visible.environments) clauses.push(anyOf('environment', visible.environments, 'environment'));
+  if (visible.labels) clauses.push(anyOf('label', visible.labels, 'visible_label'));
+  if (visible.only_teams) clauses.push(anyOf('team', visible.only_teams, 'only_team'));
+}
+
+/** Holds for no row. */
+const NOTHING = 'attribute_not_exists(execution_id)';
 
 function monthsBefore(month: string, count: number): string {
   const date = new Date(`${month}-01T00:00:00Z`);

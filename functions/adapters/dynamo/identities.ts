@@ -1,35 +1,105 @@
-import { GetCommand, PutCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
-import { z } from 'zod';
-import type { IdentityRecord, IdentityStore } from '../../core/identity/ports.ts';
+import { GetCommand, PutCommand, QueryCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
+import type { AuditRecord } from '../../contracts/audit.ts';
+import { ADMIN_ROLE, type IdentityRecord, identityRecord } from '../../contracts/identity.ts';
+import type { IdentityStore } from '../../core/identity/ports.ts';
+import { appendAudit, changeOf, type TransactItem, transact } from './changes.ts';
 import { documents } from './client.ts';
+import { decodeCursor, encodeCursor } from './cursor.ts';
 
-const row = z.object({
-  user_id: z.string(),
-  email: z.string().default(''),
-  trusted_agent: z.boolean().default(false),
-  disabled: z.boolean().default(false),
+/** A row of before an attribute existed reads as if nobody had set it. */
+const row = identityRecord.extend({
+  email: identityRecord.shape.email.default(''),
+  roles: identityRecord.shape.roles.default([]),
+  teams: identityRecord.shape.teams.default([]),
+  trusted_agent: identityRecord.shape.trusted_agent.default(false),
+  disabled: identityRecord.shape.disabled.default(false),
+  valid_after: identityRecord.shape.valid_after.default(null),
+  audit_length: identityRecord.shape.audit_length.default(0),
+  audit_head: identityRecord.shape.audit_head.default(''),
 });
 
 const userKey = (userId: string) => ({ identity_id: `user#${userId}` });
+/** Ids of the enabled admins, in one item, so that taking the last one out can be refused in the same transaction. */
+const ADMINS_KEY = { identity_id: 'admins' };
+const LISTED_UNDER = 'users';
 
-export function dynamoIdentities(table: string): IdentityStore {
+interface Tables {
+  readonly identity: string;
+  readonly audit?: string;
+}
+
+export function dynamoIdentities(tables: Tables): IdentityStore {
+  const { identity: table } = tables;
   return {
     async get(userId): Promise<IdentityRecord | null> {
       const { Item } = await documents.send(new GetCommand({ TableName: table, Key: userKey(userId), ConsistentRead: true }));
       return Item ? row.parse(Item) : null;
     },
-    async rememberSignIn(userId, email) {
+
+    async rememberSignIn({ user_id, email, roles }) {
       const { Attributes } = await documents.send(
         new UpdateCommand({
           TableName: table,
-          Key: userKey(userId),
-          UpdateExpression: 'SET user_id = :id, email = :email',
-          ExpressionAttributeValues: { ':id': userId, ':email': email },
+          Key: userKey(user_id),
+          // A row begins with an empty chain: the first change compares with it.
+          UpdateExpression:
+            'SET user_id = :id, email = :email, #roles = :roles, listed_under = :users, audit_length = if_not_exists(audit_length, :none), audit_head = if_not_exists(audit_head, :empty)',
+          ExpressionAttributeNames: { '#roles': 'roles' },
+          ExpressionAttributeValues: {
+            ':id': user_id,
+            ':email': email,
+            ':roles': [...roles].sort(),
+            ':users': LISTED_UNDER,
+            ':none': 0,
+            ':empty': '',
+          },
           ReturnValues: 'ALL_NEW',
         }),
       );
-      return row.parse(Attributes);
+      const now = row.parse(Attributes);
+      // Adding what is there, and taking out what is not, changes nothing.
+      await documents.send(new UpdateCommand(adminsUpdate(table, now)));
+      return now;
     },
+
+    async save(before, after, record: AuditRecord) {
+      const items: TransactItem[] = [
+        changeOf(table, userKey(before.user_id), before, after),
+        appendAudit(tables.audit ?? '', record),
+      ];
+      if (isAdmin(before) !== isAdmin(after)) items.push({ Update: adminsUpdate(table, after, 'keeps one') });
+      const written = await transact(items);
+      if (written.outcome === 'written') return 'saved';
+      return written.failedItems.includes(2) && !written.failedItems.includes(0) ? 'last_admin' : 'conflict';
+    },
+
+    async list(limit, cursor) {
+      const start = decodeCursor(cursor);
+      const { Items, LastEvaluatedKey } = await documents.send(
+        new QueryCommand({
+          TableName: table,
+          IndexName: 'by_list',
+          KeyConditionExpression: 'listed_under = :users',
+          ExpressionAttributeValues: { ':users': LISTED_UNDER },
+          Limit: limit,
+          ...(start ? { ExclusiveStartKey: start } : {}),
+        }),
+      );
+      return { items: (Items ?? []).map((item) => row.parse(item)), cursor: encodeCursor(LastEvaluatedKey) };
+    },
+  };
+}
+
+const isAdmin = (user: IdentityRecord): boolean => user.roles.includes(ADMIN_ROLE) && !user.disabled;
+
+function adminsUpdate(table: string, user: IdentityRecord, guard?: 'keeps one') {
+  const leaves = !isAdmin(user);
+  return {
+    TableName: table,
+    Key: ADMINS_KEY,
+    UpdateExpression: `${leaves ? 'DELETE' : 'ADD'} user_ids :id`,
+    ...(guard && leaves ? { ConditionExpression: 'size(user_ids) > :one' } : {}),
+    ExpressionAttributeValues: { ':id': new Set([user.user_id]), ...(guard && leaves ? { ':one': 1 } : {}) },
   };
 }
 

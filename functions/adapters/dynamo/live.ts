@@ -8,12 +8,30 @@ import {
   type UpdateCommandInput,
 } from '@aws-sdk/lib-dynamodb';
 import { z } from 'zod';
-import { type Actor, ROLES } from '../../core/identity/actor.ts';
+import { permission } from '../../contracts/identity.ts';
+import type { Actor } from '../../core/identity/actor.ts';
 import type { LiveStore } from '../../core/live/ports.ts';
 import { sha256 } from '../../core/text/json.ts';
 import { documents } from './client.ts';
 
-const actor = z.object({ user_id: z.string(), email: z.string(), roles: z.array(z.enum(ROLES)), trusted_agent: z.boolean() });
+const names = z.array(z.string());
+const actor = z.object({
+  user_id: z.string(),
+  email: z.string(),
+  roles: names,
+  teams: names,
+  trusted_agent: z.boolean(),
+  permissions: z.array(permission),
+  credential: z.discriminatedUnion('kind', [
+    z.object({ kind: z.literal('token'), token_id: z.string(), issued_at: z.string() }),
+    z.object({ kind: z.literal('session'), session_id: z.string(), issued_at: z.string() }),
+    z.object({
+      kind: z.literal('api_key'),
+      key_id: z.string(),
+      resources: z.object({ environments: names.optional(), labels: names.optional(), teams: names.optional() }),
+    }),
+  ]),
+});
 const subscriptionRow = z.object({ sk: z.string(), cursor: z.int() });
 
 /** A WebSocket lives two hours at most; what belongs to it is forgotten soon after. */

@@ -1,13 +1,13 @@
 import { cognitoSignIn, type SignInOutcome } from '../../adapters/cognito/sign-in.ts';
 import { dynamoIdentities } from '../../adapters/dynamo/identities.ts';
-import * as routes from '../../contracts/routes.ts';
+import * as routes from '../../contracts/routes/auth.ts';
 import { apiHandler, ok, route } from '../../runtime/api-handler.ts';
 import { environmentOf } from '../../runtime/environment.ts';
 import { ApiError } from '../../runtime/errors.ts';
 
 const environment = environmentOf('api/auth');
 const signIn = cognitoSignIn(environment.USER_POOL_CLIENT_ID);
-const identities = dynamoIdentities(environment.IDENTITY_TABLE);
+const identities = dynamoIdentities({ identity: environment.IDENTITY_TABLE });
 
 export const handler = apiHandler(environment, [
   route(routes.login, async ({ body }) => ok(await tokensOf(await signIn.withPassword(body.email, body.password)))),
@@ -20,7 +20,7 @@ async function tokensOf(answer: SignInOutcome) {
     throw new ApiError('unauthenticated', `Cognito asks for ${answer.challenge} first, which this route does not do yet.`);
   }
   if (answer.outcome === 'refused') throw new ApiError('unauthenticated', 'These credentials are not valid.');
-  const identity = await identities.rememberSignIn(answer.user_id, answer.email);
+  const identity = await identities.rememberSignIn(answer);
   if (identity.disabled) throw new ApiError('unauthenticated', 'These credentials are not valid.');
   return {
     access_token: answer.access_token,

@@ -1,6 +1,7 @@
-import type { cancelExecution as cancelRoute } from '../../contracts/routes.ts';
+import type { cancelExecution as cancelRoute } from '../../contracts/routes/executions.ts';
 import { requestCancel, update } from '../../core/execution/transitions.ts';
-import { mayCancel } from '../../core/identity/actor.ts';
+import { resourceOf } from '../../core/execution/view.ts';
+import { authorize } from '../../core/identity/authorize.ts';
 import type { ApiAnswer, ApiRequest } from '../../runtime/api-handler.ts';
 import { ApiError } from '../../runtime/errors.ts';
 import type { Parts } from './index.ts';
@@ -15,7 +16,9 @@ export async function cancelExecution(
   { actor, params, body }: ApiRequest<typeof cancelRoute>,
 ): Promise<ApiAnswer<typeof cancelRoute>> {
   const seen = await visibleRow(parts, actor, params.execution_id);
-  if (!mayCancel(actor, seen)) throw new ApiError('forbidden', 'Only the one who submitted it, or an admin, may cancel it.');
+  if (!authorize(actor, 'execute_code', resourceOf(seen)) && !authorize(actor, 'cancel_any', resourceOf(seen))) {
+    throw new ApiError('forbidden', 'Only the one who submitted it, or somebody with the permission cancel_any, may cancel it.');
+  }
   const now = parts.clock.now();
   const { row } = await update(parts.executions, params.execution_id, now, (current) =>
     requestCancel(current, actor.user_id, body.reason, now),

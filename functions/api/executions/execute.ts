@@ -1,6 +1,6 @@
 import type { ExecutionResult } from '../../contracts/execution.ts';
 import type { Upload } from '../../contracts/file.ts';
-import { type execute as executeRoute, LONG_POLL_MAX_SECONDS } from '../../contracts/routes.ts';
+import { type execute as executeRoute, LONG_POLL_MAX_SECONDS } from '../../contracts/routes/executions.ts';
 import { appendToChain, EMPTY_CHAIN } from '../../core/audit/chain.ts';
 import type { RepeatOutcome } from '../../core/execution/ports.ts';
 import { blobKey, type InputFile, prepareSubmission } from '../../core/execution/submit.ts';

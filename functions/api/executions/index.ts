@@ -4,7 +4,7 @@ import { dynamoUploads } from '../../adapters/dynamo/uploads.ts';
 import { s3Objects } from '../../adapters/s3/objects.ts';
 import { executionMachine } from '../../adapters/sfn/machine.ts';
 import { valkeyLiveLog } from '../../adapters/valkey/live-log.ts';
-import * as routes from '../../contracts/routes.ts';
+import * as routes from '../../contracts/routes/executions.ts';
 import { apiHandler, route } from '../../runtime/api-handler.ts';
 import { readConfiguration } from '../../runtime/configuration.ts';
 import { environmentOf } from '../../runtime/environment.ts';

@@ -1,10 +1,11 @@
 import type { Execution, ExecutionResult } from '../../contracts/execution.ts';
-import type * as routes from '../../contracts/routes.ts';
+import type * as routes from '../../contracts/routes/executions.ts';
 import type { RunEvent } from '../../contracts/sandbox-protocol.ts';
 import { artifactKey } from '../../core/execution/dispatch.ts';
 import { readLog } from '../../core/execution/log.ts';
-import { resultOf, summaryOf } from '../../core/execution/view.ts';
-import { type Actor, maySee, maySeeAll } from '../../core/identity/actor.ts';
+import { resourceOf, resultOf, summaryOf } from '../../core/execution/view.ts';
+import type { Actor } from '../../core/identity/actor.ts';
+import { authorize, visibleTo } from '../../core/identity/authorize.ts';
 import { placeInLine } from '../../core/sandbox/line.ts';
 import type { ApiAnswer, ApiRequest } from '../../runtime/api-handler.ts';
 import { ApiError, refuseCursor } from '../../runtime/errors.ts';
@@ -19,11 +20,12 @@ export async function listExecutions(
   { actor, query }: ApiRequest<typeof routes.listExecutions>,
 ): Promise<ApiAnswer<typeof routes.listExecutions>> {
   const { requester, limit, cursor, ...filter } = query;
+  const visible = visibleTo(actor);
+  const requesterId = visible.owner_id ?? requester;
   // Somebody who sees only their own and asks for others' gets an empty list, like a requester that does not exist.
-  const requesterId = maySeeAll(actor) ? requester : actor.user_id;
   if (requester !== undefined && requesterId !== requester) return { status: 200, body: { executions: [], next_cursor: null } };
   const page = await parts.executions
-    .list({ ...filter, requester_id: requesterId }, limit ?? PAGE_SIZE, cursor ?? null)
+    .list({ ...filter, requester_id: requesterId, visible }, limit ?? PAGE_SIZE, cursor ?? null)
     .catch(refuseCursor);
   return { status: 200, body: { executions: page.items.map(summaryOf), next_cursor: page.cursor } };
 }
@@ -94,7 +96,7 @@ export async function viewOf(parts: Parts, row: Execution): Promise<ExecutionRes
 /** Not there and not yours are one answer. */
 export async function visibleRow(parts: Parts, actor: Actor, executionId: string): Promise<Execution> {
   const row = await parts.executions.get(executionId);
-  if (!row || !maySee(actor, row)) throw notFound();
+  if (!row || !authorize(actor, 'read_state', resourceOf(row))) throw notFound();
   return row;
 }
 

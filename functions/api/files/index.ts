@@ -1,7 +1,7 @@
 import { dynamoUploads } from '../../adapters/dynamo/uploads.ts';
 import { s3Objects } from '../../adapters/s3/objects.ts';
 import { UPLOAD_KEPT_DAYS } from '../../contracts/file.ts';
-import * as routes from '../../contracts/routes.ts';
+import * as routes from '../../contracts/routes/files.ts';
 import { UPLOAD_LINK_SECONDS, uploadKey } from '../../core/execution/uploads.ts';
 import { apiHandler, route } from '../../runtime/api-handler.ts';
 import { readConfiguration } from '../../runtime/configuration.ts';

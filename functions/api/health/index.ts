@@ -1,7 +1,7 @@
 import { dynamoExecutions } from '../../adapters/dynamo/executions.ts';
 import { dynamoSandboxes } from '../../adapters/dynamo/sandboxes.ts';
 import { valkeyLiveLog } from '../../adapters/valkey/live-log.ts';
-import * as routes from '../../contracts/routes.ts';
+import * as routes from '../../contracts/routes/health.ts';
 import { DEFAULT_POOL } from '../../core/sandbox/line.ts';
 import { apiHandler, ok, route } from '../../runtime/api-handler.ts';
 import { readConfiguration } from '../../runtime/configuration.ts';

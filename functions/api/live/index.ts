@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { dynamoLive } from '../../adapters/dynamo/live.ts';
 import { LIVE_TICKET_SECONDS } from '../../contracts/live.ts';
-import * as routes from '../../contracts/routes.ts';
+import * as routes from '../../contracts/routes/live.ts';
 import { apiHandler, ok, route } from '../../runtime/api-handler.ts';
 import { environmentOf } from '../../runtime/environment.ts';
 import { clock } from '../../runtime/system.ts';

@@ -15,8 +15,8 @@ export interface Clock {
   readonly at: string;
 }
 
-/** When each level joins, by its number from 1; the last entry is when the request expires. `null` where a level never runs out of time. */
-function levelEnds(rule: ApprovalRule, stageStartedAt: string): (string | null)[] {
+/** When the time of each level is over: the next one joins then, or, after the last, the request expires. null: never. */
+export function levelEnds(rule: ApprovalRule, stageStartedAt: string): (string | null)[] {
   const minutes = [rule.timeout_minutes, ...rule.escalation_chain.map((level) => level.timeout_minutes)];
   let end: number | null = Date.parse(stageStartedAt);
   return minutes.map((more) => {

@@ -22,7 +22,11 @@ export function audienceOf(request: Approval, now: Date, eligible: Eligibility):
 
 /** How it ended, for everybody who was asked and whoever asked. */
 export function toEverybody(request: Approval, event: NoticeDraft['event']): NoticeDraft {
-  const people = [request.requester, ...request.decisions.map((made) => made.approver), ...request.delegations.map((one) => one.to)];
+  const people = [
+    request.requester,
+    ...request.decisions.map((made) => made.approver),
+    ...request.delegations.map((one) => one.to),
+  ];
   const distinct = people.filter((person, index) => people.findIndex((other) => isSame(other, person)) === index);
   return { event, asks: false, audience: { eligible: eligibleNow(request), people: distinct.map(nameOf), except: [] } };
 }

@@ -70,7 +70,7 @@ export function factsOfRun(
   configuration: Pick<Configuration, 'environments'>,
   manifest: Pick<Manifest, 'language' | 'profile' | 'environment' | 'network' | 'timeout_seconds' | 'limits'>,
   risk: RiskLevel,
-  requester: RuleFacts['requester'],
+  asking: Pick<RuleFacts, 'requester' | 'team'>,
 ): RuleFacts {
   const { environments } = configuration;
   const environment = Object.hasOwn(environments, manifest.environment) ? environments[manifest.environment] : undefined;
@@ -79,7 +79,7 @@ export function factsOfRun(
     profile: manifest.profile.name,
     environment: manifest.environment,
     risk,
-    requester,
+    ...asking,
     packages: environment?.allowed_packages ?? [],
     network: manifest.network,
     timeout: manifest.timeout_seconds,

@@ -3,6 +3,7 @@ import { configuration } from '../../../test/support/configuration.ts';
 import {
   actorOf,
   IMAGE_ID,
+  identityOf,
   manifestOf,
   NOW,
   newExecutionId,
@@ -10,7 +11,8 @@ import {
   openApprovalOf,
   queuedExecution,
 } from '../../../test/support/entities.ts';
-import { memoryApprovals, memoryExecutions, memoryObjects } from '../../../test/support/memory/stores.ts';
+import { memoryApprovals } from '../../../test/support/memory/approvals.ts';
+import { memoryExecutions, memoryObjects } from '../../../test/support/memory/stores.ts';
 import type { Approval } from '../../contracts/approval.ts';
 import type { Manifest } from '../../contracts/manifest.ts';
 import { decide } from '../approval/decide.ts';
@@ -25,7 +27,12 @@ const firstRecord = (id: string) =>
 
 /** An execution that holds a sandbox and waits at the gate; what it was approved for is the test's to say. */
 async function atTheGate(
-  options: { manifest?: Partial<Manifest>; approval?: (request: Approval, digest: string) => Approval; trusted?: boolean } = {},
+  options: {
+    manifest?: Partial<Manifest>;
+    approval?: (request: Approval, digest: string) => Approval;
+    trusted?: boolean;
+    disabled?: boolean;
+  } = {},
 ) {
   const executionId = newExecutionId();
   const sandboxId = newSandboxId();
@@ -44,12 +51,17 @@ async function atTheGate(
   await executions.create(row, firstRecord(executionId), null);
   await update(executions, executionId, NOW, (current) => claim(current, 1, sandboxId));
   if (options.approval)
-    await approvals.create(options.approval({ ...request, digest }, digest), firstRecord(request.approval_id));
+    await approvals.create(
+      options.approval({ ...request, digest, versions: request.versions.map((version) => ({ ...version, digest })) }, digest),
+      firstRecord(request.approval_id),
+    );
   const parts: GateParts = {
     executions,
     approvals,
     objects,
-    identities: { get: async (user_id) => ({ user_id, email: '', trusted_agent: options.trusted ?? false, disabled: false }) },
+    identities: {
+      get: async (userId) => identityOf(userId, { trusted_agent: options.trusted ?? false, disabled: options.disabled ?? false }),
+    },
     configuration,
     clock: { now: () => NOW },
     ids: { uuid: () => 'jti-1' },
@@ -59,7 +71,7 @@ async function atTheGate(
 
 const approved = (request: Approval, digest: string): Approval => {
   const decided = decide(request, actorOf(['approver'], 'user-2'), { decision: 'approve', digest }, NOW);
-  if (decided.outcome !== 'decided') throw new Error(decided.detail);
+  if (decided.outcome !== 'changed') throw new Error(decided.detail);
   return decided.change.next;
 };
 

@@ -2,11 +2,14 @@ import type { AuditRecord } from '../../contracts/audit.ts';
 import type { Execution, ExecutionPhase, ExecutionStatus } from '../../contracts/execution.ts';
 import type { Language } from '../../contracts/manifest.ts';
 import type { RunEvent } from '../../contracts/sandbox-protocol.ts';
+import type { Visible } from '../identity/authorize.ts';
 import type { Page } from '../page.ts';
 
 export interface ExecutionFilter {
   /** Only this requester's; unset means everybody's. */
   readonly requester_id?: string | undefined;
+  /** What the reader may see; unset means everything. */
+  readonly visible?: Visible | undefined;
   readonly status?: ExecutionStatus | undefined;
   readonly language?: Language | undefined;
   readonly label?: string | undefined;

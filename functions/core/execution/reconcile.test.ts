@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { NOW, newExecutionId, openApprovalOf, queuedExecution } from '../../../test/support/entities.ts';
-import { memoryApprovals, memoryExecutions, memorySandboxes, memoryTokens } from '../../../test/support/memory/stores.ts';
+import { memoryApprovals } from '../../../test/support/memory/approvals.ts';
+import { memoryExecutions, memorySandboxes, memoryTokens } from '../../../test/support/memory/stores.ts';
 import type { Execution } from '../../contracts/execution.ts';
 import { approvalIdOf } from '../../contracts/ids.ts';
-import { updateApproval, withdraw } from '../approval/decide.ts';
+import { updateApproval } from '../approval/change.ts';
+import { withdraw } from '../approval/places.ts';
 import { appendToChain, EMPTY_CHAIN } from '../audit/chain.ts';
 import { reconcile } from './reconcile.ts';
 
@@ -13,6 +15,7 @@ const submitted = { action: 'submitted', actor: 'user-1', at: NOW.toISOString(),
 function reconciler({ secondsLater = 61 } = {}) {
   const running = new Set<string>();
   const started: string[] = [];
+  const clocks: string[] = [];
   const parts = {
     executions: memoryExecutions(),
     approvals: memoryApprovals(),
@@ -21,6 +24,7 @@ function reconciler({ secondsLater = 61 } = {}) {
       start: async (id: string, attempt: number) => void started.push(`${id}-${attempt}`),
       isRunning: async (id: string) => running.has(id),
     },
+    clocks: { start: async (id: string, stage: number, round: number) => void clocks.push(`${id}-${stage}-${round}`) },
     tokens: memoryTokens(),
     clock: { now: () => new Date(NOW.getTime() + secondsLater * 1000) },
   };
@@ -37,7 +41,7 @@ function reconciler({ secondsLater = 61 } = {}) {
     await parts.approvals.create(request, appendToChain(request.approval_id, EMPTY_CHAIN, submitted).record);
     return id;
   };
-  return { parts, running, started, add, addWaiting };
+  return { parts, running, started, clocks, add, addWaiting };
 }
 
 describe('the reconciler', () => {

@@ -8,8 +8,10 @@ import type { ExecuteRequest, ExecutionIn } from '../../contracts/execution.ts';
 import { INPUT_FILES_MAX_BYTES, type Upload } from '../../contracts/file.ts';
 import { approvalIdOf } from '../../contracts/ids.ts';
 import { DIGEST_PREFIX, type Language, type Manifest, workspacePath } from '../../contracts/manifest.ts';
+import { factsOfRun, ruleFor } from '../approval/rule.ts';
 import { EMPTY_CHAIN } from '../audit/chain.ts';
 import type { Actor } from '../identity/actor.ts';
+import { authorize } from '../identity/authorize.ts';
 import { isApprovalRequired, mayUseProfile } from '../policy/approval-requirement.ts';
 import type { Configuration } from '../policy/configuration.ts';
 import { mostConcurrent, resolveLimits } from '../policy/limits.ts';
@@ -81,6 +83,19 @@ export function prepareSubmission(
     return { outcome: 'forbidden', detail: `Your identity may not use the security profile ${profile}.` };
   }
 
+  const team = request.team ?? actor.teams[0] ?? null;
+  if (team !== null && !actor.teams.includes(team)) {
+    errors.push({
+      field: 'body.team',
+      expected: `one of your teams: ${actor.teams.join(', ') || 'you have none'}`,
+      received: team,
+    });
+  }
+  const resource = { owner_id: actor.user_id, team, environment, label: request.label ?? null };
+  if (!authorize(actor, 'execute_code', resource)) {
+    return { outcome: 'forbidden', detail: 'This key may not be used for that environment, label or team.' };
+  }
+
   const entrypoint = request.entrypoint ?? ENTRYPOINTS[request.language].standard;
   const { endings } = ENTRYPOINTS[request.language];
   if (!endings.some((ending) => entrypoint.endsWith(ending))) {
@@ -131,6 +146,12 @@ export function prepareSubmission(
   const assessment = review(configuration, manifest);
   if (isBlocked(configuration, assessment.level))
     return { outcome: 'blocked', level: assessment.level, findings: assessment.findings };
+  const { email, roles, teams, trusted_agent } = actor;
+  const facts = factsOfRun(configuration, manifest, assessment.level, {
+    requester: { email, roles, teams, trusted_agent },
+    team: team ?? '',
+  });
+  const { rule, autoApproveConditions } = ruleFor(configuration, 'code_execution', facts);
   const approval = isApprovalRequired({
     configuration,
     profile,
@@ -138,8 +159,13 @@ export function prepareSubmission(
     timeoutSeconds: manifest.timeout_seconds,
     network: manifest.network,
     trustedAgent: actor.trusted_agent,
+    autoApproveConditions,
     riskLevel: assessment.level,
   });
+  if (approval.required && rule.requires_justification && !request.justification?.trim()) {
+    const expected = `a reason in words: the approval rule ${rule.name} asks for one`;
+    return { outcome: 'invalid', errors: [{ field: 'body.justification', expected, received: 'nothing' }] };
+  }
   const manifestBytes = Buffer.from(canonicalJson(manifest), 'utf8');
   const at = now.toISOString();
   const maxConcurrent = mostConcurrent(configuration, actor.roles);
@@ -151,6 +177,7 @@ export function prepareSubmission(
     environment,
     security_profile: profile,
     ...(request.label === undefined ? {} : { label: request.label }),
+    ...(team === null ? {} : { team }),
     ...(request.justification === undefined ? {} : { justification: request.justification }),
     digest: digestOf(manifestBytes),
     image_id: context.imageId,

@@ -1,7 +1,15 @@
 /** Rows as callers see them. */
 import type { AuditRecord } from '../../contracts/audit.ts';
 import type { Execution, ExecutionResult, ExecutionSummary } from '../../contracts/execution.ts';
+import type { Resource } from '../identity/authorize.ts';
 import type { QueuePlace } from '../sandbox/line.ts';
+
+export const resourceOf = (row: Execution): Resource => ({
+  owner_id: row.requester.user_id,
+  team: row.team ?? null,
+  environment: row.environment,
+  label: row.label ?? null,
+});
 
 export function summaryOf(row: Execution): ExecutionSummary {
   return {
@@ -11,6 +19,7 @@ export function summaryOf(row: Execution): ExecutionSummary {
     language: row.language,
     requester: row.requester,
     label: row.label ?? null,
+    team: row.team ?? null,
     environment: row.environment,
     security_profile: row.security_profile,
     digest: row.digest,

@@ -1,40 +1,34 @@
-/** Who is calling, and what they may do. The one place that answers it. */
-import type { Permission } from '../../contracts/route.ts';
+/** Who is calling, by which credential, and what they may do with it. */
+import type { Permission } from '../../contracts/identity.ts';
 
-export const ROLES = ['admin', 'developer', 'approver', 'viewer'] as const;
-export type Role = (typeof ROLES)[number];
+/** What a key may be used for, beside its permissions; a list left out does not narrow. */
+export interface ResourceScope {
+  readonly environments?: readonly string[] | undefined;
+  readonly labels?: readonly string[] | undefined;
+  readonly teams?: readonly string[] | undefined;
+}
+
+export type Credential =
+  | { readonly kind: 'token'; readonly token_id: string; readonly issued_at: string }
+  | { readonly kind: 'session'; readonly session_id: string; readonly issued_at: string }
+  | { readonly kind: 'api_key'; readonly key_id: string; readonly resources: ResourceScope };
 
 export interface Actor {
   readonly user_id: string;
   readonly email: string;
-  readonly roles: readonly Role[];
+  readonly roles: readonly string[];
+  readonly teams: readonly string[];
   /** An attribute an admin gives an identity; never taken from a request. */
   readonly trusted_agent: boolean;
+  /** What the roles give now, and where a key is used, only what the key has of it. */
+  readonly permissions: readonly Permission[];
+  readonly credential: Credential;
 }
 
-/** The seed's roles; `*` grants routes, never eligibility to approve. */
-const PERMISSIONS_OF_ROLE: Record<Role, readonly Permission[] | '*'> = {
-  admin: '*',
-  developer: ['execute_code', 'access_agents', 'read_state'],
-  approver: ['read_state', 'view_results', 'approve'],
-  viewer: ['read_state', 'view_results'],
-};
+/** Permissions by role, inheritance and `*` resolved: what the configuration says. */
+export type RolePermissions = Readonly<Record<string, readonly Permission[]>>;
 
-export const isRole = (name: string): name is Role => ROLES.some((role) => role === name);
-
-export function hasPermission(actor: Actor, permission: Permission): boolean {
-  return actor.roles.some((role) => {
-    const granted = PERMISSIONS_OF_ROLE[role];
-    return granted === '*' || granted.includes(permission);
-  });
-}
-
-/** Own things always; those of others with `view_results`. List and get routes both ask here. */
-export const maySeeAll = (actor: Actor): boolean => hasPermission(actor, 'view_results');
-
-export const maySee = (actor: Actor, resource: { requester: { user_id: string } }): boolean =>
-  resource.requester.user_id === actor.user_id || maySeeAll(actor);
-
-/** Ending a run is for its owner and for admins. */
-export const mayCancel = (actor: Actor, resource: { requester: { user_id: string } }): boolean =>
-  resource.requester.user_id === actor.user_id || actor.roles.includes('admin');
+/** A role nobody described gives nothing. */
+export const permissionsOf = (roles: readonly string[], granted: RolePermissions): Permission[] => [
+  ...new Set(roles.flatMap((role) => (Object.hasOwn(granted, role) ? (granted[role] ?? []) : []))),
+];

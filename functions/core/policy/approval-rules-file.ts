@@ -1,12 +1,16 @@
 /** `approval_rules` of hitl-mcp.yaml as owners write them: one rule for an operation type, or a list of which the first that applies counts. */
 import { z } from 'zod';
 import { operationType } from '../../contracts/approval-rule.ts';
-import { ROLES } from '../identity/actor.ts';
+import { roleName, teamName } from '../../contracts/identity.ts';
 import { autoApproveConditions, ruleConditions } from './conditions.ts';
 import { oneOf, section, text, whole, yesOrNo } from './configuration-values.ts';
 
-const rolesWho = z.array(oneOf(ROLES), { error: 'a list of roles' });
-const groupsWho = z.array(text, { error: 'a list of groups' });
+const named = (name: z.ZodType, what: string) => {
+  const error = `the name of a ${what}`;
+  return z.string({ error }).refine((value) => name.safeParse(value).success, { error });
+};
+const rolesWho = z.array(named(roleName, 'role'), { error: 'a list of roles' });
+const groupsWho = z.array(named(teamName, 'team'), { error: 'a list of groups (teams)' });
 const peopleWho = z.array(z.email({ error: 'an e-mail address' }), { error: 'a list of e-mail addresses' });
 
 /** A list left out is nobody, and so is an empty one. */
@@ -22,10 +26,7 @@ const condition = (language: typeof ruleConditions | typeof autoApproveCondition
 const MONTH_MINUTES = 30 * 24 * 60;
 const approvers = whole('people', 1, 20);
 const minutesError = { error: `a whole number of minutes from 1 to ${MONTH_MINUTES}, or never` };
-const minutesOrNever = z.union(
-  [z.int().min(1).max(MONTH_MINUTES), z.literal('never').transform((): null => null)],
-  minutesError,
-);
+const minutesOrNever = z.union([z.int().min(1).max(MONTH_MINUTES), z.literal('never').transform((): null => null)], minutesError);
 
 const rule = section({
   name: z
@@ -44,9 +45,14 @@ const rule = section({
     .max(10, { error: 'at most 10 stages' })
     .optional(),
   escalation_chain: z
-    .array(z.union([text, section({ level: text, timeout_minutes: minutesOrNever })], { error: 'the name of a level, or a mapping with the keys level, timeout_minutes' }), {
-      error: 'a list of levels',
-    })
+    .array(
+      z.union([text, section({ level: text, timeout_minutes: minutesOrNever })], {
+        error: 'the name of a level, or a mapping with the keys level, timeout_minutes',
+      }),
+      {
+        error: 'a list of levels',
+      },
+    )
     .max(10, { error: 'at most 10 levels' })
     .default([]),
   timeout_minutes: minutesOrNever,
@@ -67,14 +73,15 @@ const rules = z.array(rule).min(1, { error: 'at least one rule' }).max(50, { err
 const oneOrMore = z.unknown().transform((value, context): RuleOfFile[] => {
   const read = Array.isArray(value) ? rules.safeParse(value) : rule.safeParse(value);
   if (read.success) return [read.data].flat();
-  for (const issue of read.error.issues) context.issues.push({ ...issue, input: value });
+  for (const { path, message, ...issue } of read.error.issues) {
+    const places = issue.code === 'unrecognized_keys' ? issue.keys.map((key) => [...path, key]) : [path];
+    for (const place of places) context.addIssue({ code: 'custom', path: place, message });
+  }
   return z.NEVER;
 });
 
 /** Names that escalation chains use. */
-export const approverLevels = z
-  .record(text, who, { error: 'a mapping from names of levels to who stands on them' })
-  .default({});
+export const approverLevels = z.record(text, who, { error: 'a mapping from names of levels to who stands on them' }).default({});
 
 export const approvalRules = z
   .record(operationType, oneOrMore, { error: 'a mapping from operation types to their rules' })

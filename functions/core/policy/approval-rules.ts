@@ -1,6 +1,5 @@
 /** From the rules as written to the rules as decided by: levels by name become people, short forms become stages. */
 import type { ApprovalStage, Eligibility } from '../../contracts/approval-rule.ts';
-import { hasPermission } from '../identity/actor.ts';
 import type { RuleOfFile } from './approval-rules-file.ts';
 import type { ConfigurationFile } from './configuration-files.ts';
 import type { ConfigurationProblem, YamlFile, YamlPath } from './configuration-problems.ts';
@@ -8,23 +7,30 @@ import type { ApprovalRuleSettings } from './configuration-shape.ts';
 
 type HumansFile = ConfigurationFile<'hitl-mcp.yaml'>;
 
-/** Contradictions within the rules. `*` grants routes, never eligibility, and nobody becomes eligible by being left out. */
-export function* approvalProblems({
-  content,
-  problem,
-}: {
-  readonly content: HumansFile;
-  readonly problem: YamlFile['problem'];
-}): Generator<ConfigurationProblem> {
+/** What a role would have to be instead to decide; null when it may. */
+type MistakeOfRole = (role: string) => string | null;
+
+/** Contradictions within the rules. Nobody becomes eligible by being left out. */
+export function* approvalProblems(
+  { content, problem }: { readonly content: HumansFile; readonly problem: YamlFile['problem'] },
+  mistakeOf: MistakeOfRole,
+): Generator<ConfigurationProblem> {
+  const unfit = function* (roles: readonly string[], path: YamlPath): Generator<ConfigurationProblem> {
+    for (const [index, role] of roles.entries()) {
+      const expected = mistakeOf(role);
+      if (expected !== null) yield problem([...path, index], expected);
+    }
+  };
   for (const [name, level] of Object.entries(content.approver_levels)) {
     const path = ['approver_levels', name];
     if (isNobody(level)) yield problem(path, SOMEBODY);
-    yield* rolesWithoutPermission(level.roles, [...path, 'roles'], problem);
+    yield* unfit(level.roles, [...path, 'roles']);
   }
   for (const [type, rules] of Object.entries(content.approval_rules)) {
     for (const [index, rule] of rules.entries()) {
       const path = rules.length === 1 ? ['approval_rules', type] : ['approval_rules', type, index];
       yield* ruleProblems(rule, path, content.approver_levels, problem);
+      for (const [at, roles] of rolesOf(rule)) yield* unfit(roles, [...path, ...at]);
       if (index === rules.length - 1 && rule.when !== undefined)
         yield problem([...path, 'when'], 'no condition on the last rule: something has to hold for everything else');
       if (index < rules.length - 1 && rule.when === undefined)
@@ -44,11 +50,11 @@ function* ruleProblems(
 ): Generator<ConfigurationProblem> {
   const short = ['required_approvers', 'eligible_roles', 'eligible_groups', 'eligible_people'] as const;
   if (rule.stages) {
-    for (const key of short) if (rule[key] !== undefined) yield problem([...path, key], 'either stages or the short form of one stage');
+    for (const key of short)
+      if (rule[key] !== undefined) yield problem([...path, key], 'either stages or the short form of one stage');
     for (const [index, stage] of rule.stages.entries()) {
       const at = [...path, 'stages', index, 'eligible'];
       if (isNobody(stage.eligible)) yield problem(at, SOMEBODY);
-      yield* rolesWithoutPermission(stage.eligible.roles, [...at, 'roles'], problem);
     }
   } else {
     if (rule.required_approvers === undefined) yield problem([...path, 'required_approvers'], 'required_approvers, or stages');
@@ -56,7 +62,6 @@ function* ruleProblems(
       const expected = 'at least one of eligible_roles, eligible_groups, eligible_people (a list left out is nobody)';
       yield problem([...path, 'eligible_roles'], expected);
     }
-    yield* rolesWithoutPermission(rule.eligible_roles ?? [], [...path, 'eligible_roles'], problem);
   }
   for (const [index, entry] of rule.escalation_chain.entries()) {
     const name = typeof entry === 'string' ? entry : entry.level;
@@ -70,19 +75,14 @@ function* ruleProblems(
   }
 }
 
-function* rolesWithoutPermission(
-  roles: Eligibility['roles'],
-  path: YamlPath,
-  problem: YamlFile['problem'],
-): Generator<ConfigurationProblem> {
-  for (const [index, role] of roles.entries()) {
-    if (!mayDecide(role)) yield problem([...path, index], 'a role with the permission approve');
-  }
-}
-
-/** A role that cannot reach the route of decisions is no approver either. */
-const mayDecide = (role: string): boolean =>
-  hasPermission({ user_id: '', email: '', roles: [role as 'admin'], trusted_agent: false }, 'approve');
+/** The roles a rule makes eligible, and where it says so. */
+const rolesOf = (rule: RuleOfFile): [path: YamlPath, roles: readonly string[]][] => [
+  [['eligible_roles'], rule.eligible_roles ?? []],
+  ...(rule.stages ?? []).map((stage, index): [YamlPath, string[]] => [
+    ['stages', index, 'eligible', 'roles'],
+    stage.eligible.roles,
+  ]),
+];
 
 /** The rules of every operation type, in order, each with who stands on which level. Asked only of a file without contradictions. */
 export function resolveRules(content: HumansFile): Record<string, ApprovalRuleSettings[]> {

@@ -66,6 +66,8 @@ export interface RuleFacts {
     readonly teams: readonly string[];
     readonly trusted_agent: boolean;
   };
+  /** The team the operation belongs to. */
+  readonly team: string;
   /** Packages the environment has. */
   readonly packages: readonly string[];
   readonly network: string;
@@ -87,6 +89,7 @@ export const ruleConditions = conditionsOver<RuleFacts>({
   environment: 'string',
   risk: 'string',
   requester: { email: 'string', roles: 'list<string>', teams: 'list<string>', trusted_agent: 'bool' },
+  team: 'string',
   packages: 'list<string>',
   network: 'string',
   timeout: 'double',

@@ -5,35 +5,13 @@
 import { z } from 'zod';
 import { riskLevel } from '../../contracts/approval.ts';
 import { UPLOAD_MAX_BYTES } from '../../contracts/file.ts';
+import { roleName } from '../../contracts/identity.ts';
 import { language } from '../../contracts/manifest.ts';
-import { ROLES } from '../identity/actor.ts';
 import { approvalRules, approverLevels } from './approval-rules-file.ts';
-import { formatByteSize, parseByteSize } from './byte-size.ts';
+import { apiSecurity } from './configuration-security.ts';
 import { profileName } from './configuration-shape.ts';
-import { exactly, oneOf, section, text, whole, words, yesOrNo } from './configuration-values.ts';
+import { bytes, cpu, exactly, oneOf, port, roleNames, seconds, section, text, whole, yesOrNo } from './configuration-values.ts';
 import { MINIMUM_LIMITS } from './limits.ts';
-
-const seconds = whole('seconds', 1, 86_400);
-const portError = { error: 'a port from 1 to 65535' };
-const port = z.int(portError).min(1, portError).max(65_535, portError);
-
-const bytes = (least: number, most = Number.POSITIVE_INFINITY) =>
-  z.unknown().transform((value, context): number => {
-    const size = parseByteSize(value);
-    if (size !== null && size >= least && size <= most) return size;
-    const message = Number.isFinite(most)
-      ? `a size from ${formatByteSize(least)} to ${formatByteSize(most)}, as 64MB`
-      : `a size of at least ${formatByteSize(least)}, as 512MB or 1GB`;
-    context.addIssue({ code: 'custom', message });
-    return z.NEVER;
-  });
-
-const cpu = z.unknown().transform((value, context): number => {
-  const share = typeof value === 'string' && /^\d+(\.\d+)?$/.test(value) ? Number(value) : value;
-  if (typeof share === 'number' && share >= MINIMUM_LIMITS.cpu && share <= 64) return share;
-  context.addIssue({ code: 'custom', message: `a share of CPUs from ${MINIMUM_LIMITS.cpu} to 64, as "0.5"` });
-  return z.NEVER;
-});
 
 const imageName = z
   .string({ error: 'the name of an image' })
@@ -46,8 +24,6 @@ const packageRange = z
   .regex(/^[A-Za-z0-9@][\w./-]*(@[\^~]?\d[\w.]*|(>=|==)\d[\w.]*(,<\d[\w.]*)?)$/, {
     error: 'a package with its versions, as "numpy>=2.2.0,<2.3.0" or "lodash@^4.17.21"',
   });
-const roles = z.array(oneOf(ROLES), { error: 'a list of roles' }).min(1, { error: `at least one of ${words(ROLES)}` });
-
 const environmentName = z
   .string()
   .regex(/^[a-z][a-z0-9_-]{0,63}$/, { error: 'a name of lower-case letters, digits, _ and -, beginning with a letter' });
@@ -84,14 +60,14 @@ const executionSecurity = section({
       auto_approve: yesOrNo.default(false),
       max_execution_time: seconds,
       audit_level: exactly('full', 'every step is recorded; there is no lower level'),
-      roles,
+      roles: roleNames,
       requires_trusted_agent: yesOrNo.default(false),
     }),
     { error: 'a mapping from names to policies' },
   ),
   role_limits: z
-    .partialRecord(z.enum(ROLES), section({ max_concurrent_executions: whole('executions', 1, 10_000) }), {
-      error: `a mapping from roles (${words(ROLES)}) to their limits`,
+    .record(roleName, section({ max_concurrent_executions: whole('executions', 1, 10_000) }), {
+      error: 'a mapping from roles to their limits',
     })
     .default({}),
   uploads: section({ max_file_size: bytes(1, UPLOAD_MAX_BYTES) }),
@@ -158,6 +134,7 @@ export const CONFIGURATION_FILES = {
   'code-interpreter-mcp.yaml': codeInterpreter,
   'hitl-mcp.yaml': humansInTheLoop,
   'workflow-safety-policies.yaml': workflowSafety,
+  'api-security.yaml': apiSecurity,
 } as const;
 export type ConfigurationFileName = keyof typeof CONFIGURATION_FILES;
 export type ConfigurationFile<N extends ConfigurationFileName> = z.infer<(typeof CONFIGURATION_FILES)[N]>;

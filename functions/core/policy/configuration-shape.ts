@@ -5,14 +5,77 @@
 import { z } from 'zod';
 import { riskLevel } from '../../contracts/approval.ts';
 import { approvalRule, operationType } from '../../contracts/approval-rule.ts';
+import { permission, roleName } from '../../contracts/identity.ts';
 import { language, resourceLimits } from '../../contracts/manifest.ts';
-import { ROLES } from '../identity/actor.ts';
 
 export const profileName = z.enum(['restricted', 'standard', 'trusted']);
 export type ProfileName = z.infer<typeof profileName>;
 
 const seconds = z.number().positive();
 const port = z.int().min(1).max(65535);
+
+const rateLimit = z.strictObject({ requests_per_minute: z.int().positive(), burst_limit: z.int().positive() });
+const rateLimits = z.strictObject({
+  global: rateLimit,
+  per_address: rateLimit,
+  per_user: rateLimit.extend({ execution_requests_per_hour: z.int().positive() }),
+  per_key: rateLimit,
+  /** Requests a minute of one user or key, by the path of the route. */
+  per_endpoint: z.record(z.string(), z.int().positive()),
+  login: z.strictObject({ attempts_per_minute: z.int().positive(), attempts_per_account_per_minute: z.int().positive() }),
+});
+
+const responseKind = z.enum(['slow_down', 'require_sign_in', 'suspend_key', 'block_address']);
+
+const apiSecurity = z.strictObject({
+  authentication: z.strictObject({
+    jwt: z.strictObject({ access_token_ttl: seconds, refresh_token_ttl: seconds }),
+    mfa: z.strictObject({ required_for_roles: z.array(roleName) }),
+    sso: z.strictObject({
+      providers: z.array(
+        z.discriminatedUnion('type', [
+          z.strictObject({
+            type: z.literal('oidc'),
+            name: z.string(),
+            issuer: z.string(),
+            client_id: z.string(),
+            client_secret_name: z.string(),
+            groups_claim: z.string(),
+          }),
+          z.strictObject({
+            type: z.literal('saml'),
+            name: z.string(),
+            metadata_url: z.string(),
+            groups_attribute: z.string(),
+          }),
+        ]),
+      ),
+      group_roles: z.record(z.string(), z.array(roleName)),
+    }),
+    api_keys: z.strictObject({
+      auto_rotation_days: z.int().positive(),
+      overlap_hours: z.int().nonnegative(),
+      usage_tracking: z.boolean(),
+    }),
+  }),
+  /** Inheritance and `*` resolved. */
+  authorization: z.strictObject({ roles: z.record(roleName, z.array(permission)) }),
+  /** Those of a stage's own, where it has some. */
+  rate_limiting: rateLimits.extend({ stages: z.record(z.string(), rateLimits) }),
+  monitoring: z.strictObject({
+    window_seconds: seconds,
+    anomalies: z.strictObject({
+      failed_logins: z.int().positive(),
+      account_spray: z.int().positive(),
+      permission_probing: z.int().positive(),
+      denial_burst: z.int().positive(),
+      key_new_network: z.boolean(),
+    }),
+    responses: z.record(riskLevel, z.array(responseKind)),
+    response_minutes: z.number().positive(),
+    most_at_once: z.int().nonnegative(),
+  }),
+});
 
 const approvalRuleSettings = approvalRule.extend({
   /** CEL; null: always. */
@@ -46,7 +109,7 @@ export const configurationSchema = z.strictObject({
       requires_trusted_agent: z.boolean(),
       max_execution_time_seconds: seconds,
       audit_level: z.literal('full'),
-      roles: z.array(z.enum(ROLES)),
+      roles: z.array(roleName),
     }),
   ),
   languages: z.record(
@@ -69,7 +132,7 @@ export const configurationSchema = z.strictObject({
     max_execution_time_seconds: seconds,
   }),
   /** Of one person at the same time; a role left out has no limit of its own. */
-  roleLimits: z.partialRecord(z.enum(ROLES), z.strictObject({ max_concurrent_executions: z.int().positive() })),
+  roleLimits: z.record(roleName, z.strictObject({ max_concurrent_executions: z.int().positive() })),
   sandboxPool: z.strictObject({
     /** Tasks kept, those in use included. */
     size: z.int().positive(),
@@ -87,6 +150,7 @@ export const configurationSchema = z.strictObject({
     large_cpu: z.number().positive(),
     dangerous_patterns: z.array(z.strictObject({ pattern: z.string(), level: riskLevel })),
   }),
+  security: apiSecurity,
   /** null: no such threshold. */
   riskThresholds: z.strictObject({ requires_approval: riskLevel.nullable(), blocked_execution: riskLevel.nullable() }),
 });

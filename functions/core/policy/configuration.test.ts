@@ -8,6 +8,7 @@ import { configurationFromJson } from './configuration-shape.ts';
 const directory = join(import.meta.dirname, '../../../config');
 const SECURITY = 'execution-security.yaml';
 const INTERPRETER = 'code-interpreter-mcp.yaml';
+const ACCESS = 'api-security.yaml';
 const HUMANS = 'hitl-mcp.yaml';
 const SAFETY = 'workflow-safety-policies.yaml';
 const shipped = Object.fromEntries(readdirSync(directory).map((name) => [name, readFileSync(join(directory, name), 'utf8')]));
@@ -75,6 +76,7 @@ describe('a mistake is refused with file, line, path, expectation and what came'
       {
         file: SECURITY,
         line: 11,
+        column: 7,
         path: 'execution_environments.python.resource_limits.memory',
         expected: 'a size of at least 32MB, as 512MB or 1GB',
         received: '"512 megs"',
@@ -102,7 +104,7 @@ describe('a mistake is refused with file, line, path, expectation and what came'
     expect(() => parseConfiguration(texts)).toThrow(
       [
         'The configuration has 1 mistake:',
-        `  ${SECURITY}:9  execution_environments.python.network_mode`,
+        `  ${SECURITY}:9:5  execution_environments.python.network_mode`,
         '    expected none',
         '    received "\\u001b[31mred"',
       ].join('\n'),
@@ -111,7 +113,9 @@ describe('a mistake is refused with file, line, path, expectation and what came'
 
   it('a missing file', () => {
     const { [HUMANS]: _, ...rest } = shipped;
-    expect(problemsIn(rest)).toEqual([{ file: HUMANS, line: null, path: '', expected: 'the file', received: 'nothing' }]);
+    expect(problemsIn(rest)).toEqual([
+      { file: HUMANS, line: null, column: null, path: '', expected: 'the file', received: 'nothing' },
+    ]);
   });
 
   it.each([
@@ -132,7 +136,12 @@ describe('a mistake is refused with file, line, path, expectation and what came'
 
   const cases: readonly [name: string, edit: Edit, path: string, expected: string][] = [
     ['an unknown key', [SECURITY, 'open_files: 256', 'open_file: 256'], 'resource_limits.open_file', 'only the keys memory'],
-    ['an unknown top-level key', [HUMANS, 'server:', 'sever: {}\nserver:'], 'sever', 'only the keys server, approval_rules'],
+    [
+      'an unknown top-level key',
+      [HUMANS, 'server:', 'sever: {}\nserver:'],
+      'sever',
+      'only the keys server, approver_levels, approval_rules',
+    ],
     ['an unknown profile', [SECURITY, '"standard"', '"standrad"'], 'standard.profile', 'one of restricted, standard, trusted'],
     ['an unknown profile of a language', [INTERPRETER, '"restricted"', '"open"'], 'security_profile', 'one of restricted'],
     ['an unknown language', [INTERPRETER, '  bash:', '  ruby:'], 'languages.ruby', 'only the keys python, nodejs, bash, sql'],
@@ -151,8 +160,8 @@ describe('a mistake is refused with file, line, path, expectation and what came'
     ['a regular expression', [HUMANS, '"trusted_agent"', "\"'a'.matches('a')\""], 'conditions[2]', 'matches()'],
     ['broken CEL', [HUMANS, 'execution_time < 60', 'execution_time <'], 'conditions[0]', 'Unexpected token'],
     ['an approver without the permission', [HUMANS, '["approver"', '["viewer"'], 'eligible_roles[0]', 'permission approve'],
-    ['nobody who may decide', [HUMANS, '["approver", "admin"]', '[]'], 'eligible_roles', 'at least one of'],
-    ['an unknown role', [SECURITY, '["developer", "admin"]', '["dev"]'], 'roles[0]', 'one of admin'],
+    ['nobody who may decide', [HUMANS, '["approver", "admin"]', '[]'], 'code_execution.eligible_roles', 'at least one of'],
+    ['an unknown role', [SECURITY, '["developer", "admin"]', '["dev"]'], 'roles[0]', 'a role described in'],
     ['network access', [INTERPRETER, 'network_access: false', 'network_access: true'], 'security.network_access', 'false'],
     ['a lower audit level', [SECURITY, '"full"', '"none"'], 'audit_level', 'full'],
     ['a writable root', [SECURITY, 'read_only: true', 'read_only: false'], 'filesystem.read_only', 'true'],
@@ -193,10 +202,40 @@ describe('a mistake is refused with file, line, path, expectation and what came'
       'a limit of no role',
       [SECURITY, '  developer:\n    max_con', '  nobody:\n    max_con'],
       'role_limits.nobody',
-      'a mapping from roles',
+      'a role described in',
     ],
     ['uploads larger than a file can be', [SECURITY, '"100MB"', '"101MB"'], 'uploads.max_file_size', 'to 100MB'],
     ['uploads of nothing', [SECURITY, '"100MB"', '"0MB"'], 'uploads.max_file_size', 'from 1'],
+    ['HS256', [ACCESS, '"RS256"', '"HS256"'], 'jwt.algorithm', 'whoever can verify a token could also make one'],
+    [
+      'a shared secret',
+      [ACCESS, 'algorithm:', 'secret_key: "hush"\n    algorithm:'],
+      'jwt.secret_key',
+      'nothing: keys lie in KMS and Cognito',
+    ],
+    ['an unknown permission', [ACCESS, '["approve"]', '["aprove"]'], 'approver.permissions[0]', 'one of execute_code'],
+    ['an inherited role that is none', [ACCESS, '["viewer"]', '["reader"]'], 'approver.inherits[0]', 'a role described in'],
+    [
+      'roles that inherit each other',
+      [ACCESS, '["read_state", "view_results"]', '["read_state"]\n      inherits: ["approver"]'],
+      'viewer.inherits[0]',
+      'does not inherit viewer itself',
+    ],
+    ['no admin', [ACCESS, 'permissions: ["*"]', 'permissions: ["approve"]'], 'roles.admin', '["*"]'],
+    ['keys without a scope', [ACCESS, 'scope_enforcement: true', 'scope_enforcement: false'], 'scope_enforcement', 'true'],
+    [
+      'a rate of nothing',
+      [ACCESS, 'requests_per_minute: 10000', 'requests_per_minute: 0'],
+      'global.requests_per_minute',
+      'from 1',
+    ],
+    ['a limit on no path', [ACCESS, '"/api/v1/execute"', '"execute"'], 'per_endpoint.execute', 'the path of a route'],
+    [
+      'a group that gives no known role',
+      [ACCESS, 'group_roles: {}', 'group_roles: { Ops: ["ops"] }'],
+      'Ops[0]',
+      'a role described',
+    ],
     ['no pool', [SECURITY, 'size: 2', 'size: 0'], 'sandbox_pool.size', 'from 1'],
     ['an empty pattern', [SAFETY, '"rm -rf"', '" "'], 'dangerous_patterns[0]', 'text to look for'],
     [

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { z } from 'zod';
+import { ADMIN_ROLE, PERMISSIONS, type Permission } from '../../contracts/identity.ts';
 import { type Language, language } from '../../contracts/manifest.ts';
 import { approvalProblems, resolveRules } from './approval-rules.ts';
 import { formatByteSize } from './byte-size.ts';
@@ -36,14 +37,15 @@ export function parseConfiguration(texts: Readonly<Record<string, string>>): Con
   const interpreter = readFile('code-interpreter-mcp.yaml', texts, problems);
   const humans = readFile('hitl-mcp.yaml', texts, problems);
   const safety = readFile('workflow-safety-policies.yaml', texts, problems);
-  if (!security || !interpreter || !humans || !safety) throw new ConfigurationError(problems);
+  const access = readFile('api-security.yaml', texts, problems);
+  if (!security || !interpreter || !humans || !safety || !access) throw new ConfigurationError(problems);
 
-  const files = { security, interpreter, humans, safety };
+  const files = { security, interpreter, humans, safety, access };
   const contradictions = [
     ...environmentProblems(files),
     ...policyProblems(files),
-    ...approvalProblems(humans),
     ...poolProblems(files),
+    ...roleProblems(files),
   ];
   if (contradictions.length > 0) throw new ConfigurationError(contradictions);
   return resolve(files);
@@ -59,6 +61,7 @@ interface Files {
   readonly interpreter: Read<'code-interpreter-mcp.yaml'>;
   readonly humans: Read<'hitl-mcp.yaml'>;
   readonly safety: Read<'workflow-safety-policies.yaml'>;
+  readonly access: Read<'api-security.yaml'>;
 }
 
 function readTexts(directory: string): Record<string, string> {
@@ -171,6 +174,61 @@ function* policyProblems({ security, interpreter }: Files): Generator<Configurat
   }
 }
 
+/** Every role that any file names is described, inheritance ends, and somebody can administer. */
+function* roleProblems({ security, humans, access }: Files): Generator<ConfigurationProblem> {
+  const { roles } = access.content.authorization;
+  const defined = Object.keys(roles).join(', ');
+  const unknown = (role: string): boolean => !Object.hasOwn(roles, role);
+  const expected = `a role described in authorization.roles of api-security.yaml: ${defined}`;
+
+  if (!roles[ADMIN_ROLE]?.permissions.includes('*')) {
+    yield access.problem(['authorization', 'roles', ADMIN_ROLE], 'the role admin with the permissions ["*"]');
+  }
+  for (const [name, role] of Object.entries(roles)) {
+    for (const [index, inherited] of role.inherits.entries()) {
+      const path = ['authorization', 'roles', name, 'inherits', index];
+      if (unknown(inherited)) yield access.problem(path, expected);
+      else if (ancestorsOf(inherited, roles).has(name)) yield access.problem(path, `a role that does not inherit ${name} itself`);
+    }
+  }
+  for (const [index, role] of access.content.authentication.mfa.required_for_roles.entries()) {
+    if (unknown(role)) yield access.problem(['authentication', 'mfa', 'required_for_roles', index], expected);
+  }
+  for (const [group, given] of Object.entries(access.content.authentication.sso.group_roles)) {
+    for (const [index, role] of given.entries()) {
+      if (unknown(role)) yield access.problem(['authentication', 'sso', 'group_roles', group, index], expected);
+    }
+  }
+  for (const [name, policy] of Object.entries(security.content.security_policies)) {
+    for (const [index, role] of policy.roles.entries()) {
+      if (unknown(role)) yield security.problem(['security_policies', name, 'roles', index], expected);
+    }
+  }
+  for (const role of Object.keys(security.content.role_limits)) {
+    if (unknown(role)) yield security.problem(['role_limits', role], expected);
+  }
+  // `*` grants routes, never eligibility; but a role that cannot reach the route of decisions is no approver either.
+  yield* approvalProblems(humans, (role) => {
+    if (unknown(role)) return expected;
+    return grantedBy(role, roles).includes('approve') ? null : 'a role with the permission approve';
+  });
+}
+
+type Roles = ConfigurationFile<'api-security.yaml'>['authorization']['roles'];
+
+/** The role and all it inherits, however far. */
+function ancestorsOf(name: string, roles: Roles, seen: Set<string> = new Set()): Set<string> {
+  if (seen.has(name)) return seen;
+  seen.add(name);
+  for (const inherited of roles[name]?.inherits ?? []) ancestorsOf(inherited, roles, seen);
+  return seen;
+}
+
+function grantedBy(name: string, roles: Roles): Permission[] {
+  const words = [...ancestorsOf(name, roles)].flatMap((role) => roles[role]?.permissions ?? []);
+  return PERMISSIONS.filter((permission) => words.includes('*') || words.includes(permission));
+}
+
 function* poolProblems({ security, interpreter }: Files): Generator<ConfigurationProblem> {
   const most = interpreter.content.server.max_concurrent_executions;
   if (security.content.sandbox_pool.size > most) {
@@ -232,10 +290,35 @@ function resolve(files: Files): Configuration {
         typeof entry === 'string' ? { pattern: entry, level: 'high' } : entry,
       ),
     },
+    security: apiSecurityOf(files.access.content),
     riskThresholds: {
       requires_approval: thresholds.requires_approval ?? null,
       blocked_execution: thresholds.blocked_execution ?? null,
     },
+  };
+}
+
+function apiSecurityOf(file: ConfigurationFile<'api-security.yaml'>): Configuration['security'] {
+  const { jwt, mfa, sso, api_keys } = file.authentication;
+  const { stages, ...everywhere } = file.rate_limiting;
+  const { roles } = file.authorization;
+  return {
+    authentication: {
+      jwt: { access_token_ttl: jwt.access_token_ttl, refresh_token_ttl: jwt.refresh_token_ttl },
+      mfa,
+      sso,
+      api_keys: {
+        auto_rotation_days: api_keys.auto_rotation_days,
+        overlap_hours: api_keys.overlap_hours,
+        usage_tracking: api_keys.usage_tracking,
+      },
+    },
+    authorization: { roles: Object.fromEntries(Object.keys(roles).map((name) => [name, grantedBy(name, roles)])) },
+    rate_limiting: {
+      ...everywhere,
+      stages: Object.fromEntries(Object.entries(stages).map(([stage, own]) => [stage, { ...everywhere, ...own }])),
+    },
+    monitoring: file.monitoring,
   };
 }
 

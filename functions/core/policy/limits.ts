@@ -2,7 +2,6 @@
 import type { FieldError } from '../../contracts/errors.ts';
 import type { RequestedLimits } from '../../contracts/execution.ts';
 import type { ResourceLimits } from '../../contracts/manifest.ts';
-import type { Role } from '../identity/actor.ts';
 import { formatByteSize, parseByteSize } from './byte-size.ts';
 import type { Configuration } from './configuration.ts';
 
@@ -14,7 +13,7 @@ export const MINIMUM_LIMITS: ResourceLimits = {
   processes: 1,
   open_files: 16,
 };
-const MINIMUM_TIMEOUT_SECONDS = 0.1;
+export const MINIMUM_TIMEOUT_SECONDS = 0.1;
 
 export interface LimitsRequest {
   readonly environment: string;
@@ -82,7 +81,7 @@ export function resolveLimits(configuration: Configuration, request: LimitsReque
 }
 
 /** How many runs a person of these roles may have at the same time: the most generous role counts; null when one of them sets no limit. */
-export function mostConcurrent(configuration: Configuration, roles: readonly Role[]): number | null {
+export function mostConcurrent(configuration: Configuration, roles: readonly string[]): number | null {
   const limits = roles.map((role) => configuration.roleLimits[role]?.max_concurrent_executions ?? Number.POSITIVE_INFINITY);
   const most = Math.max(...limits);
   return Number.isFinite(most) ? most : null;

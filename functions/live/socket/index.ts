@@ -4,7 +4,8 @@ import { dynamoExecutions } from '../../adapters/dynamo/executions.ts';
 import { dynamoLive } from '../../adapters/dynamo/live.ts';
 import { invokeLater } from '../../adapters/lambda/invoke.ts';
 import { type ClientMessage, clientMessage } from '../../contracts/live.ts';
-import { maySee } from '../../core/identity/actor.ts';
+import { resourceOf } from '../../core/execution/view.ts';
+import { authorize } from '../../core/identity/authorize.ts';
 import { frame } from '../../core/live/deliver.ts';
 import { environmentOf } from '../../runtime/environment.ts';
 import { isThroughFrontDoor } from '../../runtime/front-door.ts';
@@ -72,7 +73,8 @@ async function answer(connectionId: string, text: string): Promise<string | null
   const actor = await store.actorOf(connectionId);
   const executionId = message.topic.slice('execution:'.length);
   const row = actor && (await executions.get(executionId));
-  if (!actor || !row || !maySee(actor, row)) return refusal('not_found', 'There is no such topic, or it is not yours.');
+  if (!actor || !row || !authorize(actor, 'read_state', resourceOf(row)))
+    return refusal('not_found', 'There is no such topic, or it is not yours.');
   await post(connectionId, frame({ type: 'subscribed', topic: message.topic, after: message.after }));
   await store.subscribe(message.topic, connectionId, message.after, clock.now());
   await invokeLater(environment.CATCH_UP_FUNCTION, { execution_id: executionId, connection_id: connectionId });

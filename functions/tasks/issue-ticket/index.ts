@@ -15,7 +15,7 @@ const environment = environmentOf('tasks/issue-ticket');
 const parts = {
   executions: dynamoExecutions({ executions: environment.EXECUTIONS_TABLE, audit: '' }),
   approvals: dynamoApprovals({ approvals: environment.APPROVALS_TABLE }),
-  identities: dynamoIdentities(environment.IDENTITY_TABLE),
+  identities: dynamoIdentities({ identity: environment.IDENTITY_TABLE }),
   objects: s3Objects(environment.DATA_BUCKET),
   configuration: readConfiguration(),
   clock,

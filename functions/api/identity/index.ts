@@ -1,0 +1,63 @@
+import { cognitoDirectory } from '../../adapters/cognito/directory.ts';
+import { dynamoIdentities } from '../../adapters/dynamo/identities.ts';
+import type { IdentityRecord, UserView } from '../../contracts/identity.ts';
+import * as routes from '../../contracts/routes/identity.ts';
+import { changeUser } from '../../core/identity/users.ts';
+import { apiHandler, ok, route } from '../../runtime/api-handler.ts';
+import { readConfiguration } from '../../runtime/configuration.ts';
+import { environmentOf } from '../../runtime/environment.ts';
+import { ApiError, refuseCursor } from '../../runtime/errors.ts';
+import { clock } from '../../runtime/system.ts';
+
+const environment = environmentOf('api/identity');
+const roleNames = Object.keys(readConfiguration().security.authorization.roles);
+const identities = dynamoIdentities({ identity: environment.IDENTITY_TABLE, audit: environment.AUDIT_TABLE });
+const directory = cognitoDirectory(environment.USER_POOL_ID, roleNames);
+
+export const handler = apiHandler(environment, [
+  route(routes.getMe, async ({ actor }) => {
+    const { user_id, email, roles, teams, trusted_agent, permissions, credential } = actor;
+    return ok({
+      user_id,
+      email,
+      roles: [...roles],
+      teams: [...teams],
+      trusted_agent,
+      permissions: [...permissions],
+      credential: credential.kind,
+    });
+  }),
+
+  route(routes.listUsers, async ({ query }) => {
+    const page = await identities.list(query.limit ?? 50, query.cursor ?? null).catch(refuseCursor);
+    return ok({ users: page.items.map(viewOf), next_cursor: page.cursor });
+  }),
+
+  route(routes.getUser, async ({ params }) => {
+    const user = await identities.get(params.user_id);
+    if (!user) throw notFound();
+    return ok(viewOf(user));
+  }),
+
+  route(routes.updateUser, async ({ actor, params, body }) => {
+    const unknown = (body.roles ?? []).filter((role) => !roleNames.includes(role));
+    if (unknown.length > 0) {
+      const errors = [{ field: 'body.roles', expected: `some of ${roleNames.join(', ')}`, received: unknown.join(', ') }];
+      throw new ApiError('validation_failed', 'There is no such role.', { errors });
+    }
+    const changed = await changeUser({ identities, directory }, actor, params.user_id, body, clock.now());
+    if (changed.outcome === 'not_found') throw notFound();
+    if (changed.outcome === 'last_admin') {
+      throw new ApiError('conflict', 'This is the last enabled admin. Make somebody else an admin first.');
+    }
+    if (changed.outcome === 'busy') throw new ApiError('unavailable', 'Others change this user right now. Try again.');
+    return ok(viewOf(changed.user));
+  }),
+]);
+
+/** What callers see; where the user's audit chain stands is nobody's business. */
+function viewOf({ audit_length: _, audit_head: __, ...user }: IdentityRecord): UserView {
+  return user;
+}
+
+const notFound = (): ApiError => new ApiError('not_found', 'There is no such resource, or it is not yours.');
