@@ -12,6 +12,8 @@ export interface Stage {
   readonly logRetention: RetentionDays;
   /** Milliseconds one dispatcher serves a run before it hands over: below the 15 minutes a function may take. */
   readonly dispatchBudgetMs: number;
+  /** Milliseconds after which the reconciler looks at a row that nobody touched. */
+  readonly untouchedMs: number;
   readonly local?: LocalSettings;
 }
 
@@ -44,6 +46,7 @@ export function stageFrom(environment: NodeJS.ProcessEnv): Stage {
       removalPolicy: RemovalPolicy.RETAIN,
       logRetention: RetentionDays.ONE_YEAR,
       dispatchBudgetMs,
+      untouchedMs: MINUTE_MS,
     };
   }
   if (name !== 'local') throw new Error(`AIRLOCK_STAGE must be production or local; it is "${name}"`);
@@ -59,6 +62,8 @@ export function stageFrom(environment: NodeJS.ProcessEnv): Stage {
     removalPolicy: RemovalPolicy.DESTROY,
     logRetention: RetentionDays.ONE_WEEK,
     dispatchBudgetMs,
+    // One machine, and somebody who waits in front of it.
+    untouchedMs: MINUTE_MS / 4,
     local: {
       emulatorUrl: needed('AIRLOCK_EMULATOR_URL'),
       valkeyUrl: needed('AIRLOCK_VALKEY_URL'),

@@ -14,6 +14,8 @@ export interface RunOptions {
   readonly timeoutSeconds?: number;
   /** Everything the command prints is appended to this file. */
   readonly logFile?: string;
+  /** Aborting it ends the command. */
+  readonly signal?: AbortSignal;
 }
 
 /** Runs a command to its end and gives back what it said. A command that cannot be started ends with 127, as in a shell. */
@@ -25,6 +27,7 @@ export function run(command: string, args: readonly string[], options: RunOption
       cwd: options.cwd,
       stdio: ['ignore', log, log],
       timeout: options.timeoutSeconds === undefined ? undefined : options.timeoutSeconds * 1000,
+      signal: options.signal,
     });
     if (typeof log === 'number') closeSync(log);
     let stdout = '';

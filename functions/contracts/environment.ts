@@ -95,6 +95,8 @@ export const FUNCTION_ENVIRONMENT = {
     ...audit,
     EXECUTION_STATE_MACHINE_ARN: text,
     APPROVAL_CLOCK_STATE_MACHINE_ARN: text,
+    /** Milliseconds after which a row nobody touched is looked at. */
+    UNTOUCHED_MS: text,
   }),
   'events/execution-changed': z.object({
     ...executions,

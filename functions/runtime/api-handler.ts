@@ -172,11 +172,23 @@ const schemaOf = (contract: RouteContract, status: PropertyKey): z.ZodType => {
   return schema;
 };
 
+/**
+ * What a browser may do with an answer: nothing. There is no header of CORS in any answer, so pages of other origins read none of them.
+ * The front door says the same, for what does not come from here.
+ */
+const BROWSER_RULES = {
+  'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+  'referrer-policy': 'no-referrer',
+  'strict-transport-security': 'max-age=31536000; includeSubDomains',
+  'x-content-type-options': 'nosniff',
+};
+
 const jsonAnswer = (statusCode: number, body: unknown, headers: Record<string, string>): APIGatewayProxyStructuredResultV2 => ({
   statusCode,
   headers: {
     'content-type': statusCode >= 400 ? 'application/problem+json' : 'application/json',
     'cache-control': 'no-store',
+    ...BROWSER_RULES,
     ...headers,
   },
   body: JSON.stringify(body),

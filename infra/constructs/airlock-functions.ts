@@ -304,6 +304,7 @@ export class AirlockFunctions extends Construct {
       ...this.#table('EXECUTIONS', 'APPROVALS', 'SANDBOXES', 'AUDIT'),
       EXECUTION_STATE_MACHINE_ARN: stateMachineArn,
       APPROVAL_CLOCK_STATE_MACHINE_ARN: approvalClockArn,
+      UNTOUCHED_MS: String(this.#props.settings.stage.untouchedMs),
     });
     tables.executions.allow(reconciler.lambda, 'GetItem', 'UpdateItem', 'Query');
     tables.approvals.allow(reconciler.lambda, 'GetItem', 'UpdateItem', 'Query');

@@ -1,10 +1,11 @@
+import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { LocalCloudFailure } from '../failure.ts';
 import { binaryDirectory, type Instance, projectDirectory, readInstance, writePrivateFile } from '../instance.ts';
 import { withInstanceLock } from '../instance-lock.ts';
 import { resetInstance, startInstance, stopInstance } from '../local-cloud.ts';
 import { bold, heading, red, say } from '../progress.ts';
-import { childEnvironment, runVisibly } from '../run.ts';
+import { childEnvironment, run, runVisibly } from '../run.ts';
 import { readReport, sumCounts, summaryLine, type TestCounts } from '../test-counts.ts';
 import { projectsOfVerify, reportTo, runChecks } from '../verification.ts';
 import { describeStatus } from './status.ts';
@@ -45,23 +46,51 @@ async function runAllTests(name: string, isSoak: boolean, signal: AbortSignal): 
   const instance = await startInstance(name, signal);
   const checks = await runChecks({ stopAtFirstFailure: false }, signal);
   signal.throwIfAborted();
-  return [...checks, await runTestsAgainst(instance, isSoak, signal)];
+  return [...checks, ...(await runTestsAgainst(instance, isSoak, signal))];
 }
 
-/** All test projects except those that `verify` has run. */
-async function runTestsAgainst(instance: Instance, isSoak: boolean, signal: AbortSignal): Promise<TestCounts> {
-  heading('Tests against the running instance');
+/** Tests of containers and templates of their own, which the instance knows nothing of. */
+const PROJECTS_BESIDE = ['sandbox', 'infra'];
+/** Stops and starts the instance, so it comes when nobody else needs it. */
+const LAST_PROJECTS = ['durability'];
+
+/** All test projects except those that `verify` has run. Most of them wait most of the time, so what can goes on at once. */
+async function runTestsAgainst(instance: Instance, isSoak: boolean, signal: AbortSignal): Promise<TestCounts[]> {
   const statusFile = join(instance.directory, 'status.json');
   writePrivateFile(statusFile, JSON.stringify(describeStatus(instance), null, 2));
-  const report = join(instance.directory, 'test-report.json');
-  const exitCode = await runVisibly(
-    join(binaryDirectory, 'vitest'),
-    ['run', ...projectsOfVerify.map((project) => `--project=!${project}`), '--passWithNoTests', ...reportTo(report)],
-    childEnvironment({ AIRLOCK_TEST_STATUS: statusFile, AIRLOCK_INSTANCE: instance.name, ...(isSoak && { AIRLOCK_SOAK: '1' }) }),
-    projectDirectory,
-    signal,
-  );
-  return readReport(report, exitCode);
+  const env = childEnvironment({
+    AIRLOCK_TEST_STATUS: statusFile,
+    AIRLOCK_INSTANCE: instance.name,
+    ...(isSoak && { AIRLOCK_SOAK: '1' }),
+  });
+  const argumentsFor = (projects: readonly string[], report: string) => [
+    'run',
+    ...projects.map((project) => `--project=${project}`),
+    '--passWithNoTests',
+    ...reportTo(report),
+  ];
+  const vitest = join(binaryDirectory, 'vitest');
+  const visibly = async (projects: readonly string[]): Promise<TestCounts> => {
+    const report = join(instance.directory, 'report.json');
+    return readReport(report, await runVisibly(vitest, argumentsFor(projects, report), env, projectDirectory, signal));
+  };
+
+  heading(`Tests against the running instance, and beside them: ${PROJECTS_BESIDE.join(', ')}`);
+  const logFile = join(instance.directory, 'tests-beside.log');
+  rmSync(logFile, { force: true });
+  const report = join(instance.directory, 'beside-report.json');
+  const [ofInstance, besideExitCode] = await Promise.all([
+    // Whatever is not named elsewhere, so that no project is forgotten.
+    visibly([...projectsOfVerify, ...PROJECTS_BESIDE, ...LAST_PROJECTS].map((project) => `!${project}`)),
+    run(vitest, argumentsFor(PROJECTS_BESIDE, report), { env, cwd: projectDirectory, logFile, signal }).then(
+      ({ exitCode }) => exitCode,
+    ),
+  ]);
+  signal.throwIfAborted();
+  heading(`Tests beside the instance: ${PROJECTS_BESIDE.join(', ')}`);
+  process.stdout.write(readFileSync(logFile));
+  heading('Tests that stop and start the instance');
+  return [ofInstance, readReport(report, besideExitCode), await visibly(LAST_PROJECTS)];
 }
 
 /**

@@ -11,13 +11,18 @@ import { fitsPrestarted, RUNTIMES } from './languages.ts';
 /** One waiting interpreter per language, of which the job takes at most one. */
 export interface Prestarted {
   readonly languages: () => Language[];
-  /** Kills all but the one that fits the job, before any code of the guest runs, and hands that one over. */
+  /** Hands over the one that fits the job; none of the others will ever be given one. */
   readonly takeFor: (manifest: Manifest) => Taken;
 }
 
 export interface Taken {
   readonly interpreter: Interpreter | undefined;
-  /** The others run nothing any more, but until this they still take memory. */
+  /**
+   * Kills the others. They wait for a job that does not come, and taking their memory apart is work for a processor that the program
+   * has better use for until its first output: a job that begins does not begin with this.
+   */
+  readonly endOthers: () => void;
+  /** Until this they still take memory. */
   readonly othersGone: Promise<unknown>;
 }
 
@@ -45,11 +50,13 @@ export async function prestartInterpreters(options: PrestartOptions): Promise<Pr
     const own = waiting.get(manifest.language);
     const interpreter = own && !own.hasEnded() && fitsPrestarted(manifest, own.limits) ? own : undefined;
     const others = [...waiting.values()].filter((other) => other !== interpreter);
-    for (const other of others) {
-      if (!other.hasEnded()) process.kill(other.processId, 'SIGKILL');
+    function endOthers(): void {
+      for (const other of others) {
+        if (!other.hasEnded()) process.kill(other.processId, 'SIGKILL');
+      }
     }
     waiting.clear();
-    return { interpreter, othersGone: Promise.all(others.map(({ ended }) => ended)) };
+    return { interpreter, endOthers, othersGone: Promise.all(others.map(({ ended }) => ended)) };
   }
 
   return { languages: () => [...waiting.keys()], takeFor };

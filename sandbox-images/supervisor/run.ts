@@ -42,6 +42,8 @@ interface Stop {
 
 const NOTHING_USED: UsageSample = { cpu_ms: 0, memory_bytes: 0, disk_bytes: 0, processes: 0 };
 const EARLY_SAMPLE_MILLISECONDS = 10;
+/** By then most programs have said something. */
+const END_OTHERS_MILLISECONDS = 25;
 const OUTPUT_END_MILLISECONDS = 10_000;
 
 /** Runs the one job of this sandbox, from its files to its `exit` event. */
@@ -78,6 +80,7 @@ export function startRun(options: RunOptions): Run {
 
   async function launch(): Promise<Launched> {
     const taken = (await options.prestarted).takeFor(manifest);
+    if (!taken.interpreter) taken.endOthers();
     assertNotStopped();
     fillWorkspace(manifest, options.staging, guest);
     const { language, entrypoint, limits } = manifest;
@@ -88,6 +91,7 @@ export function startRun(options: RunOptions): Run {
     const outputEnded = Promise.all([connect(interpreter.stdout, stdout), connect(interpreter.stderr, stderr)]);
     interpreter.release({ entrypoint, args: manifest.args, variables: manifest.env }, manifest.stdin);
     events.append({ type: 'started', language, prestarted: taken.interpreter !== undefined, image_id: options.imageId });
+    setTimeout(taken.endOthers, END_OTHERS_MILLISECONDS);
     return { interpreter, meter, outputEnded, othersGone: taken.othersGone };
   }
 

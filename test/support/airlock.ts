@@ -1,11 +1,13 @@
 /** The product as its users have it: the API on the running test instance's one origin. */
 import { readFileSync } from 'node:fs';
+import { decodeJwt } from 'jose';
 import type { ApprovalView } from '../../functions/contracts/approval.ts';
 import type { Problem } from '../../functions/contracts/errors.ts';
 import type { ExecuteRequest, ExecutionResult } from '../../functions/contracts/execution.ts';
 import type { RunEvent } from '../../functions/contracts/sandbox-protocol.ts';
 
 interface Status {
+  readonly instance: string;
   readonly url: string;
   readonly ws_url: string;
   readonly users: readonly { role: string; email: string; password: string }[];
@@ -37,6 +39,7 @@ export interface Answer<T> {
 export interface Client {
   call<T = unknown>(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Answer<T>>;
   readonly token: string;
+  readonly user_id: string;
 }
 
 const CALL_MS = 120_000;
@@ -46,9 +49,10 @@ export async function call<T>(
   path: string,
   body?: unknown,
   headers: Record<string, string> = {},
+  origin = status.url,
 ): Promise<Answer<T>> {
   const raw = typeof body === 'string' || body instanceof Uint8Array;
-  const answer = await fetch(`${status.url}${path}`, {
+  const answer = await fetch(`${origin}${path}`, {
     method,
     headers: { ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
     ...(body === undefined ? {} : { body: raw ? (body as string) : JSON.stringify(body) }),
@@ -69,9 +73,14 @@ export function as(role: Role): Promise<Client> {
   return client;
 }
 
-export async function signIn(role: Role): Promise<Client> {
+export function userOf(role: Role): Status['users'][number] {
   const user = status.users.find((candidate) => candidate.role === role);
   if (!user) throw new Error(`the instance has no ${role}`);
+  return user;
+}
+
+export async function signIn(role: Role): Promise<Client> {
+  const user = userOf(role);
   return await signInAs(user.email, user.password);
 }
 
@@ -81,6 +90,7 @@ export async function signInAs(email: string, password: string): Promise<Client>
   const token = answer.body.access_token;
   return {
     token,
+    user_id: decodeJwt(token).sub ?? '',
     call: (method, path, body, headers) => call(method, path, body, { authorization: `Bearer ${token}`, ...headers }),
   };
 }

@@ -78,11 +78,11 @@ export const handler = apiHandler(environment, [
     return ok({ standing_approvals: [...page.items], next_cursor: page.cursor });
   }),
 
-  route(routes.revokeStandingApproval, async ({ actor, params }) => {
+  route(routes.revokeStandingApproval, async ({ actor, params, body }) => {
     for (let tries = 0; tries < 8; tries += 1) {
       const standing = await approvals.getStanding(params.standing_approval_id);
       if (!standing) throw notFound();
-      const change = revoke(standing, actor, clock.now());
+      const change = revoke(standing, actor, body.reason ?? null, clock.now());
       if (!change) return ok(standing);
       if ((await approvals.saveStanding(change)) === 'saved') return ok(change.after);
     }

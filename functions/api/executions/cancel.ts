@@ -5,7 +5,7 @@ import { authorize } from '../../core/identity/authorize.ts';
 import type { ApiAnswer, ApiRequest } from '../../runtime/api-handler.ts';
 import { ApiError } from '../../runtime/errors.ts';
 import type { Parts } from './index.ts';
-import { viewOf, visibleRow } from './read.ts';
+import { seenRow, viewOf } from './read.ts';
 
 /**
  * Writes the wish and answers. The table's stream ends what the execution is doing: withdraws its approval, takes it out of the line, or
@@ -15,7 +15,7 @@ export async function cancelExecution(
   parts: Parts,
   { actor, params, body }: ApiRequest<typeof cancelRoute>,
 ): Promise<ApiAnswer<typeof cancelRoute>> {
-  const seen = await visibleRow(parts, actor, params.execution_id);
+  const seen = await seenRow(parts, actor, params.execution_id);
   if (!authorize(actor, 'execute_code', resourceOf(seen)) && !authorize(actor, 'cancel_any', resourceOf(seen))) {
     throw new ApiError('forbidden', 'Only the one who submitted it, or somebody with the permission cancel_any, may cancel it.');
   }

@@ -3,9 +3,9 @@ import type * as routes from '../../contracts/routes/executions.ts';
 import type { RunEvent } from '../../contracts/sandbox-protocol.ts';
 import { artifactKey } from '../../core/execution/dispatch.ts';
 import { readLog } from '../../core/execution/log.ts';
-import { resourceOf, resultOf, summaryOf } from '../../core/execution/view.ts';
+import { resultOf, summaryOf, visibleRow } from '../../core/execution/view.ts';
 import type { Actor } from '../../core/identity/actor.ts';
-import { authorize, visibleTo } from '../../core/identity/authorize.ts';
+import { visibleTo } from '../../core/identity/authorize.ts';
 import { placeInLine } from '../../core/sandbox/line.ts';
 import type { ApiAnswer, ApiRequest } from '../../runtime/api-handler.ts';
 import { ApiError, refuseCursor } from '../../runtime/errors.ts';
@@ -34,7 +34,7 @@ export async function getExecution(
   parts: Parts,
   { actor, params }: ApiRequest<typeof routes.getExecution>,
 ): Promise<ApiAnswer<typeof routes.getExecution>> {
-  const row = await visibleRow(parts, actor, params.execution_id);
+  const row = await seenRow(parts, actor, params.execution_id);
   return { status: 200, body: await viewOf(parts, row) };
 }
 
@@ -52,7 +52,7 @@ export async function getEvents(
   const startedAt = parts.clock.now().getTime();
   const until = startedAt + (query.wait ?? 0) * 1000;
   while (true) {
-    const row = await visibleRow(parts, actor, params.execution_id);
+    const row = await seenRow(parts, actor, params.execution_id);
     const events = await readLog(parts, row, { after, limit });
     const lastSeq = events.at(-1)?.seq ?? after;
     const complete = row.phase === 'done' && lastSeq >= row.last_seq;
@@ -69,7 +69,7 @@ export async function getFile(
   parts: Parts,
   { actor, params }: ApiRequest<typeof routes.getFile>,
 ): Promise<ApiAnswer<typeof routes.getFile>> {
-  const row = await visibleRow(parts, actor, params.execution_id);
+  const row = await seenRow(parts, actor, params.execution_id);
   const file = row.phase === 'done' ? row.outcome.files.find((candidate) => candidate.file_id === params.file_id) : undefined;
   if (!file) throw notFound();
   const { name, size_bytes, sha256, content_type } = file;
@@ -94,9 +94,9 @@ export async function viewOf(parts: Parts, row: Execution): Promise<ExecutionRes
 }
 
 /** Not there and not yours are one answer. */
-export async function visibleRow(parts: Parts, actor: Actor, executionId: string): Promise<Execution> {
-  const row = await parts.executions.get(executionId);
-  if (!row || !authorize(actor, 'read_state', resourceOf(row))) throw notFound();
+export async function seenRow(parts: Parts, actor: Actor, executionId: string): Promise<Execution> {
+  const row = await visibleRow(parts.executions, actor, executionId);
+  if (!row) throw notFound();
   return row;
 }
 

@@ -155,5 +155,6 @@ export const revokeStandingApproval = defineRoute({
   permission: 'approve',
   summary: 'End a standing approval: nothing more runs under it.',
   params: z.strictObject({ standing_approval_id: standingApprovalId }),
+  body: z.strictObject({ reason: z.string().max(500).optional() }),
   responses: { 200: standingApproval },
 });

@@ -3,6 +3,7 @@ import type { Approval, StandingApproval, StandingGrant } from '../../contracts/
 import type { Manifest } from '../../contracts/manifest.ts';
 import { type AuditDraft, appendToChain, EMPTY_CHAIN } from '../audit/chain.ts';
 import { canonicalJson, sha256 } from '../text/json.ts';
+import { nameOf, type Person } from './eligibility.ts';
 import type { StandingChange } from './ports.ts';
 
 const DAY_MS = 86_400_000;
@@ -100,13 +101,13 @@ export function use(standing: StandingApproval, executionId: string, now: Date):
   );
 }
 
-export function revoke(standing: StandingApproval, by: { user_id: string; email: string }, now: Date): StandingChange | null {
+export function revoke(standing: StandingApproval, by: Person, reason: string | null, now: Date): StandingChange | null {
   if (standing.status === 'revoked') return null;
   const at = now.toISOString();
   return changed(
     standing,
-    { ...standing, status: 'revoked', revoked: { by, at } },
-    { action: 'revoked', actor: by.user_id, at, details: {} },
+    { ...standing, status: 'revoked', revoked: { by: nameOf(by), at } },
+    { action: 'revoked', actor: by.user_id, at, details: { reason } },
   );
 }
 

@@ -27,6 +27,7 @@ function reconciler({ secondsLater = 61 } = {}) {
     clocks: { start: async (id: string, stage: number, round: number) => void clocks.push(`${id}-${stage}-${round}`) },
     tokens: memoryTokens(),
     clock: { now: () => new Date(NOW.getTime() + secondsLater * 1000) },
+    untouchedMs: 60_000,
   };
   const add = async (row: Execution): Promise<string> => {
     await parts.executions.create(row, appendToChain(row.execution_id, EMPTY_CHAIN, submitted).record, null);

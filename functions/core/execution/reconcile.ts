@@ -21,11 +21,11 @@ export interface ReconcilerParts {
   readonly clocks: ClockMachine;
   readonly tokens: TaskTokens;
   readonly clock: Clock;
+  /** Rows touched more recently are somebody's work in progress. */
+  readonly untouchedMs: number;
 }
 
-/** Rows touched more recently are somebody's work in progress. */
-const UNTOUCHED_MS = 60_000;
-/** Each attempt is given a minute more than the one before, up to so many: what cannot be served now is not tried for ever at full pace. */
+/** Each attempt is given that time once more than the one before, up to so many: what cannot be served now is not tried for ever at full pace. */
 const MOST_PATIENCE = 15;
 const BATCH = 100;
 const OPEN_PHASES = ['awaiting_approval', 'queued', 'starting', 'running', 'collecting'] as const satisfies ExecutionPhase[];
@@ -41,10 +41,10 @@ async function restartUnserved(parts: ReconcilerParts): Promise<number> {
   let restarted = 0;
   for (const phase of OPEN_PHASES) {
     for await (const row of parts.executions.everyOpen(phase)) {
-      const untouchedMs = parts.clock.now().getTime() - Date.parse(row.updated_at);
+      const agoMs = parts.clock.now().getTime() - Date.parse(row.updated_at);
       // Untouched longest come first: behind one touched a moment ago there is none to look at.
-      if (untouchedMs < UNTOUCHED_MS) break;
-      if (untouchedMs < UNTOUCHED_MS * Math.min(row.attempt, MOST_PATIENCE)) continue;
+      if (agoMs < parts.untouchedMs) break;
+      if (agoMs < parts.untouchedMs * Math.min(row.attempt, MOST_PATIENCE)) continue;
       if (!(await isServed(parts, row)) && (await restart(parts, row))) restarted += 1;
     }
   }
@@ -58,7 +58,8 @@ async function isServed(parts: ReconcilerParts, row: Execution): Promise<boolean
     const request = await parts.approvals.get(approvalIdOf(row.execution_id));
     if (request?.task_token === undefined || request.attempt !== row.attempt) return false;
     // Decided, and yet nobody went on.
-    if (request.status !== 'open' && parts.clock.now().getTime() - Date.parse(request.closed_at) > UNTOUCHED_MS) return false;
+    if (request.status !== 'open' && parts.clock.now().getTime() - Date.parse(request.closed_at) > parts.untouchedMs)
+      return false;
   }
   return await parts.machine.isRunning(row.execution_id, row.attempt);
 }

@@ -1,8 +1,10 @@
 /** Rows as callers see them. */
 import type { AuditRecord } from '../../contracts/audit.ts';
 import type { Execution, ExecutionResult, ExecutionSummary } from '../../contracts/execution.ts';
-import type { Resource } from '../identity/authorize.ts';
+import type { Actor } from '../identity/actor.ts';
+import { authorize, type Resource } from '../identity/authorize.ts';
 import type { QueuePlace } from '../sandbox/line.ts';
+import type { ExecutionStore } from './ports.ts';
 
 export const resourceOf = (row: Execution): Resource => ({
   owner_id: row.requester.user_id,
@@ -10,6 +12,16 @@ export const resourceOf = (row: Execution): Resource => ({
   environment: row.environment,
   label: row.label ?? null,
 });
+
+/** The row when this actor may read it; one that is not there and one of others take the same calls and give the same answer. */
+export async function visibleRow(
+  executions: Pick<ExecutionStore, 'get'>,
+  actor: Actor,
+  executionId: string,
+): Promise<Execution | null> {
+  const row = await executions.get(executionId);
+  return row && authorize(actor, 'read_state', resourceOf(row)) ? row : null;
+}
 
 export function summaryOf(row: Execution): ExecutionSummary {
   return {

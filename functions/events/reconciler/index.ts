@@ -16,6 +16,7 @@ const parts = {
   clocks: clockMachine(environment.APPROVAL_CLOCK_STATE_MACHINE_ARN),
   tokens: taskTokens,
   clock,
+  untouchedMs: Number(environment.UNTOUCHED_MS),
 };
 
 export async function handler() {

@@ -4,8 +4,7 @@ import { dynamoExecutions } from '../../adapters/dynamo/executions.ts';
 import { dynamoLive } from '../../adapters/dynamo/live.ts';
 import { invokeLater } from '../../adapters/lambda/invoke.ts';
 import { type ClientMessage, clientMessage } from '../../contracts/live.ts';
-import { resourceOf } from '../../core/execution/view.ts';
-import { authorize } from '../../core/identity/authorize.ts';
+import { visibleRow } from '../../core/execution/view.ts';
 import { frame } from '../../core/live/deliver.ts';
 import { environmentOf } from '../../runtime/environment.ts';
 import { isThroughFrontDoor } from '../../runtime/front-door.ts';
@@ -72,9 +71,8 @@ async function answer(connectionId: string, text: string): Promise<string | null
   }
   const actor = await store.actorOf(connectionId);
   const executionId = message.topic.slice('execution:'.length);
-  const row = actor && (await executions.get(executionId));
-  if (!actor || !row || !authorize(actor, 'read_state', resourceOf(row)))
-    return refusal('not_found', 'There is no such topic, or it is not yours.');
+  const row = actor && (await visibleRow(executions, actor, executionId));
+  if (!row) return refusal('not_found', 'There is no such topic, or it is not yours.');
   await post(connectionId, frame({ type: 'subscribed', topic: message.topic, after: message.after }));
   await store.subscribe(message.topic, connectionId, message.after, clock.now());
   await invokeLater(environment.CATCH_UP_FUNCTION, { execution_id: executionId, connection_id: connectionId });

@@ -1,0 +1,235 @@
+/** Every route with every kind of caller. The routes come from their contracts: a new one is in here the moment it exists. */
+import { createPublicKey, randomUUID } from 'node:crypto';
+import {
+  CognitoIdentityProviderClient,
+  CreateUserPoolClientCommand,
+  CreateUserPoolCommand,
+  InitiateAuthCommand,
+} from '@aws-sdk/client-cognito-identity-provider';
+import { GetCommand } from '@aws-sdk/lib-dynamodb';
+import { beforeAll, describe, expect, it } from 'vitest';
+import type { RouteContract } from '../../functions/contracts/route.ts';
+import { ROUTES_OF_FUNCTION } from '../../functions/contracts/routes.ts';
+import { type Answer, approve, as, type Client, call, problemOf, status, submit, userOf } from '../support/airlock.ts';
+import { configuration } from '../support/configuration.ts';
+import { output, settings, tables } from '../support/faults.ts';
+import { createUser, somebody } from '../support/people.ts';
+import { forgeriesOf } from '../support/tokens.ts';
+
+const routes: readonly RouteContract[] = Object.values(ROUTES_OF_FUNCTION).flat();
+const guarded = routes.filter((route) => route.permission !== 'public');
+const roles = Object.keys(configuration.security.authorization.roles);
+const cognito = new CognitoIdentityProviderClient(settings);
+
+/** Ids of the right form that nobody has. */
+const UNKNOWN = '01900000-0000-7000-8000-000000000000';
+const pathOf = ({ path }: RouteContract): string =>
+  path.replace(/\{(\w+?)_id\}/g, (_, name: string) => {
+    const prefixes: Record<string, string> = { execution: 'exec_', approval: 'apr_', file: 'file_', user: '' };
+    return `${prefixes[name] ?? `${name}_`}${UNKNOWN}`;
+  });
+
+const send = (route: RouteContract, headers: Record<string, string> = {}, origin = status.url): Promise<Answer<unknown>> =>
+  call(route.method, pathOf(route), route.body ? { no_such_field: true } : undefined, headers, origin);
+
+const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
+
+/** A few at a time: one at a time is slow, all at once is another test. */
+async function each<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
+  const left = [...items];
+  const worker = async () => {
+    for (let item = left.shift(); item !== undefined; item = left.shift()) await work(item);
+  };
+  await Promise.all(Array.from({ length: 4 }, worker));
+}
+
+/** A refusal says what to do and nothing else. */
+function expectRefusal(answer: Answer<unknown>, expected: number, about: string): void {
+  expect(answer.status, `${about}: ${JSON.stringify(answer.body)}`).toBe(expected);
+  const fields = new Set(['type', 'title', 'status', 'detail', 'code', 'request_id', 'errors']);
+  expect(
+    Object.keys(problemOf(answer)).filter((field) => !fields.has(field)),
+    about,
+  ).toEqual([]);
+  expect(answer.headers.get('cache-control'), about).toBe('no-store');
+}
+
+describe('a route that is not public', () => {
+  const credentials: Record<string, Record<string, string>> = {
+    'nothing at all': {},
+    'an empty header': { authorization: '' },
+    'something that is no token': bearer('letmein'),
+    'another scheme': { authorization: 'Basic YWRtaW46YWRtaW4=' },
+    'claims in headers of their own': { 'x-user-id': 'admin', 'x-airlock-user': 'admin', 'x-forwarded-user': 'admin' },
+  };
+
+  beforeAll(async () => {
+    const admin = await as('admin');
+    const { Item } = await tables.send(new GetCommand({ TableName: output('IdentityTableName'), Key: { identity_id: 'jwks' } }));
+    const [jwk] = JSON.parse(String(Item?.jwks)).keys;
+    const publicKey = createPublicKey({ key: jwk, format: 'jwk' }).export({ type: 'spki', format: 'pem' }).toString();
+    for (const [name, token] of Object.entries(forgeriesOf(admin.token, publicKey)))
+      credentials[`a token ${name}`] = bearer(token);
+
+    const user = userOf('admin');
+    const AuthParameters = { USERNAME: user.email, PASSWORD: user.password };
+    const signIn = (ClientId: string) =>
+      cognito.send(new InitiateAuthCommand({ ClientId, AuthFlow: 'USER_PASSWORD_AUTH', AuthParameters }));
+    const ours = await signIn(output('UserPoolClientId'));
+    credentials['an id token instead of an access token'] = bearer(ours.AuthenticationResult?.IdToken ?? '');
+    credentials['a refresh token'] = bearer(ours.AuthenticationResult?.RefreshToken ?? '');
+
+    const clientOf = async (UserPoolId: string): Promise<string> => {
+      const ExplicitAuthFlows = ['ALLOW_USER_PASSWORD_AUTH', 'ALLOW_REFRESH_TOKEN_AUTH'] as const;
+      const made = await cognito.send(
+        new CreateUserPoolClientCommand({
+          UserPoolId,
+          ClientName: `other-${randomUUID()}`,
+          ExplicitAuthFlows: [...ExplicitAuthFlows],
+        }),
+      );
+      return made.UserPoolClient?.ClientId ?? '';
+    };
+    const elsewhere = await signIn(await clientOf(output('UserPoolId')));
+    credentials['a token made for another client of the pool'] = bearer(elsewhere.AuthenticationResult?.AccessToken ?? '');
+    const { UserPool } = await cognito.send(new CreateUserPoolCommand({ PoolName: `other-${randomUUID()}` }));
+    await createUser(UserPool?.Id ?? '', user);
+    const foreign = await signIn(await clientOf(UserPool?.Id ?? ''));
+    credentials['a token of another pool'] = bearer(foreign.AuthenticationResult?.AccessToken ?? '');
+
+    const left = await somebody('admin');
+    await admin.call('PATCH', `/api/v1/users/${left.user_id}`, { disabled: true, reason: 'left' });
+    credentials['the token of a disabled user'] = bearer(left.token);
+    const back = await somebody('admin');
+    for (const disabled of [true, false])
+      await admin.call('PATCH', `/api/v1/users/${back.user_id}`, { disabled, reason: 'lost a phone' });
+    credentials['a token from before it was revoked'] = bearer(back.token);
+  });
+
+  it.each(guarded.map((route) => [`${route.method} ${route.path}`, route] as const))(
+    '%s answers 401 to whoever is not signed in here',
+    async (_, route) => {
+      expect(Object.keys(credentials).length).toBeGreaterThan(18);
+      await each(Object.entries(credentials), async ([name, headers]) => {
+        const answer = await send(route, headers);
+        expectRefusal(answer, 401, name);
+        expect(answer.headers.get('www-authenticate'), name).toBe('Bearer');
+      });
+    },
+  );
+
+  it('answers each role what its permission says, and 403 without one', async () => {
+    const people = new Map<string, Client>();
+    for (const role of [...roles, 'nothing']) people.set(role, await somebody(role === 'nothing' ? [] : [role]));
+    const combinations = guarded.flatMap((route) => [...people].map(([role, client]) => ({ route, role, client })));
+    await each(combinations, async ({ route, role, client }) => {
+      const answer = await send(route, bearer(client.token));
+      const granted = configuration.security.authorization.roles[role] ?? [];
+      const may = route.permission === 'signed_in' || granted.some((permission) => permission === route.permission);
+      const about = `${role} at ${route.id}`;
+      if (!may) return expectRefusal(answer, 403, about);
+      // What is sent names things that do not exist, or has no meaning.
+      if (route.body) return expectRefusal(answer, 422, about);
+      if (route.params) return expectRefusal(answer, 404, about);
+      expect(answer.status, about).toBe(200);
+    });
+  });
+
+  it.each(routes.map((route) => [`${route.method} ${route.path}`, route] as const))(
+    '%s answers nobody who comes round the front door',
+    async (_, route) => {
+      const { token } = await as('admin');
+      const origin = `${status.emulator_url}/_aws/execute-api/${output('HttpApiId')}/$default`;
+      for (const headers of [bearer(token), { ...bearer(token), 'x-airlock-front-door': 'guess' }]) {
+        expectRefusal(await send(route, headers, origin), 403, 'around the front door');
+      }
+    },
+  );
+});
+
+describe('what belongs to others', () => {
+  it('cannot be told from what does not exist, whatever one asks of it', async () => {
+    const owner = await as('developer');
+    const execution = await submit({ language: 'python', code: 'print(1)', label: `mine-${randomUUID()}` });
+    await approve(execution);
+    const stranger = await somebody('developer');
+    const asked: [method: string, path: (id: string) => string, body?: unknown][] = [
+      ['GET', (id) => `/api/v1/executions/${id}`],
+      ['GET', (id) => `/api/v1/executions/${id}/events`],
+      ['GET', (id) => `/api/v1/executions/${id}/files/1`],
+      ['POST', (id) => `/api/v1/executions/${id}/cancel`, { reason: 'not mine' }],
+    ];
+    for (const [method, path, body] of asked) {
+      const theirs = await stranger.call(method, path(execution.execution_id), body);
+      const nobodys = await stranger.call(method, path(`exec_${UNKNOWN}`), body);
+      expectRefusal(theirs, 404, path(''));
+      const said = ({ body: problem }: Answer<unknown>) => ({ ...(problem as object), request_id: '' });
+      expect(said(theirs)).toEqual(said(nobodys));
+    }
+    for (const query of [`label=${execution.label}`, '', 'limit=100']) {
+      const listed = await stranger.call<{ executions: unknown[] }>('GET', `/api/v1/executions?${query}`);
+      expect(listed.body.executions).toEqual([]);
+    }
+    const own = await owner.call<{ executions: unknown[] }>('GET', `/api/v1/executions?label=${execution.label}`);
+    expect(own.body.executions).toHaveLength(1);
+  });
+
+  it('is seen by the team and by nobody of another, in lists as one by one', async () => {
+    const admin = await as('admin');
+    const team = `team-${randomUUID().slice(0, 8)}`;
+    const join = (member: Client, teams: string[]) =>
+      admin.call('PATCH', `/api/v1/users/${member.user_id}`, { teams, reason: 'works there' });
+    const [owner, mate, other] = await Promise.all([somebody('developer'), somebody('viewer'), somebody('viewer')]);
+    await Promise.all([join(owner, [team]), join(mate, [team]), join(other, [`${team}-2`])]);
+    const label = `team-${randomUUID()}`;
+    const submitted = await owner.call<{ execution_id: string; team: string }>('POST', '/api/v1/execute', {
+      ...{ language: 'python', code: 'print(1)', label },
+    });
+    expect(submitted.body.team).toBe(team);
+    const seen = async (reader: Client) => {
+      const one = await reader.call('GET', `/api/v1/executions/${submitted.body.execution_id}`);
+      const list = await reader.call<{ executions: unknown[] }>('GET', `/api/v1/executions?label=${label}`);
+      return [one.status, list.body.executions.length];
+    };
+    expect(await seen(mate)).toEqual([200, 1]);
+    expect(await seen(other)).toEqual([404, 0]);
+    expect(await seen(await somebody('auditor'))).toEqual([200, 1]);
+    const refused = await owner.call('POST', '/api/v1/execute', { language: 'python', code: '1', team: `${team}-2` });
+    expect(refused.status).toBe(422);
+    expect(problemOf(refused).errors).toMatchObject([{ field: 'body.team' }]);
+  });
+});
+
+describe('a change of who somebody is', () => {
+  const permissionsOf = async (client: Client) =>
+    (await client.call<{ permissions: string[] }>('GET', '/api/v1/me')).body.permissions;
+
+  it('holds from the next request on, with the token they have', async () => {
+    const admin = await as('admin');
+    const user = await somebody('developer');
+    expect(await permissionsOf(user)).toContain('execute_code');
+    await admin.call('PATCH', `/api/v1/users/${user.user_id}`, { roles: ['viewer'], reason: 'moved' });
+    expect(await permissionsOf(user)).toEqual(['read_state', 'view_results']);
+    const execute = await user.call('POST', '/api/v1/execute', { language: 'python', code: 'print(1)' });
+    expect(execute.status).toBe(403);
+  });
+
+  it('is refused for roles that do not exist, and for the last admin', async () => {
+    const admin = await as('admin');
+    const user = await somebody('viewer');
+    const unknown = await admin.call('PATCH', `/api/v1/users/${user.user_id}`, { roles: ['root'], reason: 'x' });
+    expect(unknown.status).toBe(422);
+    expect(problemOf(unknown).errors).toMatchObject([{ field: 'body.roles', received: 'root' }]);
+    const nothing = await admin.call('PATCH', `/api/v1/users/${user.user_id}`, { reason: 'x' });
+    expect(nothing.status).toBe(422);
+  });
+
+  it('is not taken from what a request says about itself', async () => {
+    const user = await somebody('developer');
+    const claims = { 'x-airlock-roles': 'admin', 'x-airlock-client-address': '127.0.0.1', 'x-user-id': 'someone' };
+    const answer = await user.call<{ user_id: string; roles: string[] }>('GET', '/api/v1/me', undefined, claims);
+    expect(answer.body).toMatchObject({ user_id: user.user_id, roles: ['developer'] });
+    const body = { language: 'python', code: 'print(1)', requester: { user_id: 'someone' } };
+    expect((await user.call('POST', '/api/v1/execute', body)).status).toBe(422);
+  });
+});
