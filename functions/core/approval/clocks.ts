@@ -55,9 +55,9 @@ export function advance(request: Approval, now: Date): ApprovalChange | null {
   if (request.status !== 'open') return null;
   const at = now.toISOString();
   if (request.expires_at !== null && at >= request.expires_at) return expired(request, at);
-  const clock = nextClock(request);
-  if (!clock || at < clock.at) return null;
-  return clock.kind === 'escalate' ? escalated(request, now) : reminded(request, now);
+  const escalation = nextEscalation(request);
+  if (escalation && at >= escalation.at) return escalated(request, now);
+  return remindersBy(request, now) > request.reminders ? reminded(request, now) : null;
 }
 
 /** Silence is never consent: whatever the rule's outcome is called, nothing runs. */
