@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { NOW, newExecutionId, openApprovalOf, queuedExecution } from '../../../test/support/entities.ts';
+import { NOW, newExecutionId, openApprovalOf, queuedExecution, who } from '../../../test/support/entities.ts';
 import { memoryApprovals } from '../../../test/support/memory/approvals.ts';
 import { memoryExecutions, memorySandboxes, memoryTokens } from '../../../test/support/memory/stores.ts';
 import type { Execution } from '../../contracts/execution.ts';
@@ -105,5 +105,36 @@ describe('the reconciler', () => {
     await parts.sandboxes.admit('default', { execution_id: newExecutionId(), user_id: 'user-1' }, 5);
     expect(await reconcile(parts)).toMatchObject({ released: 1 });
     expect((await parts.sandboxes.pool('default')).admitted).toEqual([]);
+  });
+});
+
+describe('the clocks of an approval', () => {
+  const minute = 60;
+  const chain = [{ name: 'lead', eligible: who({ groups: ['leads'] }), timeout_minutes: 60 }];
+
+  it('that are overdue are caught up with, and get a machine again', async () => {
+    const { parts, clocks, running, add } = reconciler({ secondsLater: 31 * minute });
+    const { queued_at: _, ...common } = queuedExecution();
+    const id = await add({ ...common, phase: 'awaiting_approval', status: 'pending' });
+    running.add(id);
+    const request = { ...openApprovalOf(id, { escalation_chain: chain }), task_token: 'token' };
+    await parts.approvals.create(request, appendToChain(request.approval_id, EMPTY_CHAIN, submitted).record);
+    expect(await reconcile(parts)).toMatchObject({ advanced: 1 });
+    expect(await parts.approvals.get(request.approval_id)).toMatchObject({ status: 'open', level: 1 });
+    expect(clocks).toEqual([`${request.approval_id}-0-2`]);
+    await reconcile(parts);
+    expect(clocks).toHaveLength(1);
+  });
+
+  it('that run out close the request and wake its machine', async () => {
+    const { parts, add, running } = reconciler({ secondsLater: 31 * minute });
+    const { queued_at: _, ...common } = queuedExecution();
+    const id = await add({ ...common, phase: 'awaiting_approval', status: 'pending' });
+    running.add(id);
+    const request = { ...openApprovalOf(id), task_token: 'token' };
+    await parts.approvals.create(request, appendToChain(request.approval_id, EMPTY_CHAIN, submitted).record);
+    await reconcile(parts);
+    expect((await parts.approvals.get(request.approval_id))?.status).toBe('expired');
+    expect(parts.tokens.completed).toContain('token');
   });
 });

@@ -20,6 +20,7 @@ export function memoryApprovals(): ApprovalStore & {
     const last = matching[limit - 1];
     return { items: matching.slice(0, limit).map(copy), cursor: matching.length > limit && last ? idOf(last) : null };
   };
+  const isNew = (outbox: readonly ApprovalNotice[] = []): boolean => outbox.every((notice) => !notices.has(notice.notice_id));
   const isFresh = (change: StandingChange | undefined): boolean =>
     !change || standings.get(change.after.standing_approval_id)?.audit_length === change.before?.audit_length;
   const write = (record: AuditRecord, outbox: readonly ApprovalNotice[] = [], standing?: StandingChange) => {
@@ -38,14 +39,14 @@ export function memoryApprovals(): ApprovalStore & {
     },
     async create(approval, record, outbox, standing) {
       if (rows.has(approval.approval_id)) return 'exists';
-      if (!isFresh(standing)) return 'conflict';
+      if (!isFresh(standing) || !isNew(outbox)) return 'conflict';
       rows.set(approval.approval_id, copy({ ...approval, audit_length: record.sequence, audit_head: record.hash }));
       write(record, outbox, standing);
       return 'created';
     },
     async save(before, after, record, outbox, standing) {
       const row = rows.get(before.approval_id);
-      if (!row || row.audit_length !== before.audit_length || !isFresh(standing)) return 'conflict';
+      if (!row || row.audit_length !== before.audit_length || !isFresh(standing) || !isNew(outbox)) return 'conflict';
       rows.set(before.approval_id, copy({ ...after, ...(row.task_token ? { task_token: row.task_token } : {}) }));
       write(record, outbox, standing);
       return 'saved';
