@@ -3,7 +3,7 @@ import { eligibility } from './approval-rule.ts';
 import { requester, timestamp } from './execution.ts';
 import { approvalId, approvalNoticeId } from './ids.ts';
 
-export const approvalEvent = z.enum([
+const approvalEvent = z.enum([
   'opened',
   'reminded',
   'escalated',
@@ -16,7 +16,6 @@ export const approvalEvent = z.enum([
   'expired',
   'withdrawn',
 ]);
-export type ApprovalEvent = z.infer<typeof approvalEvent>;
 
 /**
  * That something about a request is to be said to somebody: written in the same transaction as what happened, and so exactly once.

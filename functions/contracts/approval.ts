@@ -181,7 +181,6 @@ export const delegationRequest = z.strictObject({
   until: timestamp.optional(),
   reason: z.string().max(1000).optional(),
 });
-export type DelegationRequest = z.infer<typeof delegationRequest>;
 
 export const COMMENT_MAX_LENGTH = 1000;
 export const commentRequest = z.strictObject({ text: z.string().trim().min(1).max(COMMENT_MAX_LENGTH) });

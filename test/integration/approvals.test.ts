@@ -164,7 +164,7 @@ describe('the clocks of a request', () => {
     ]);
 
     // Its machine waits for a later time: what is overdue is the reconciler's.
-    await rewrite(submitted, { expires_at: new Date(Date.now() - 1000).toISOString() });
+    await rewrite(submitted, { expires_at: new Date(Date.now() - 20_000).toISOString() });
     const approver = await as('approver');
     expect((await decide(approver, submitted, { decision: 'approve', digest: submitted.digest })).status).toBe(409);
     await invoke('events/reconciler', {});

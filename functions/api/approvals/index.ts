@@ -9,6 +9,7 @@ import { maySee } from '../../core/approval/access.ts';
 import { updateApproval } from '../../core/approval/change.ts';
 import type { ChangeOutcome } from '../../core/approval/decide.ts';
 import { dryRun } from '../../core/approval/dry-run.ts';
+import { listFor } from '../../core/approval/list.ts';
 import { addComment, delegate, withdrawByRequester } from '../../core/approval/places.ts';
 import { revoke } from '../../core/approval/standing.ts';
 import { approvalSummaryOf, approvalViewOf } from '../../core/approval/view.ts';
@@ -33,9 +34,9 @@ const decideAs = decision({ approvals, identities, objects, clock });
 export const handler = apiHandler(environment, [
   route(routes.listApprovals, async ({ actor, query }) => {
     const now = clock.now();
-    const page = await approvals.list(query.status ?? 'open', query.limit ?? 20, query.cursor ?? null).catch(refuseCursor);
-    const seen = page.items.filter((row) => maySee(actor, row, now));
-    return ok({ approvals: seen.map((row) => approvalSummaryOf(row, now)), next_cursor: page.cursor });
+    const { status = 'open', whose = 'all', limit = 20, cursor = null } = query;
+    const page = await listFor(approvals, actor, { status, whose, limit, cursor }, now).catch(refuseCursor);
+    return ok({ approvals: page.items.map((row) => approvalSummaryOf(row, now)), next_cursor: page.cursor });
   }),
 
   route(routes.getApproval, async ({ actor, params }) => ok(await viewOf(await seenRequest(actor, params.approval_id)))),

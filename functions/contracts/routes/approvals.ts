@@ -21,9 +21,15 @@ export const listApprovals = defineRoute({
   id: 'listApprovals',
   method: 'GET',
   path: '/api/v1/approvals',
-  permission: 'approve',
-  summary: 'Approval requests, newest first; the open ones unless asked otherwise.',
-  query: z.strictObject({ status: approvalStatus.optional(), limit: wholeNumber(1, 100).optional(), cursor: cursor.optional() }),
+  permission: 'read_state',
+  summary:
+    'Approval requests you may see, newest first; the open ones unless asked otherwise. `whose`: `mine` are those you asked for, `to_decide` those that wait for your decision.',
+  query: z.strictObject({
+    status: approvalStatus.optional(),
+    whose: z.enum(['all', 'mine', 'to_decide']).optional(),
+    limit: wholeNumber(1, 100).optional(),
+    cursor: cursor.optional(),
+  }),
   responses: { 200: z.object({ approvals: z.array(approvalSummary), next_cursor: nextCursor }) },
 });
 

@@ -23,15 +23,21 @@ export interface ReconcilerParts {
   readonly clock: Clock;
   /** Rows touched more recently are somebody's work in progress. */
   readonly untouchedMs: number;
+  /** Told of each thing that could not be mended now; the rest goes on. */
+  readonly report: (what: string, error: unknown) => void;
 }
 
 /** Each attempt is given that time once more than the one before, up to so many: what cannot be served now is not tried for ever at full pace. */
 const MOST_PATIENCE = 15;
 const BATCH = 100;
-const OPEN_PHASES = ['awaiting_approval', 'queued', 'starting', 'running', 'collecting'] as const satisfies ExecutionPhase[];
+/** What holds a sandbox first. */
+const OPEN_PHASES = ['running', 'collecting', 'starting', 'queued', 'awaiting_approval'] as const satisfies ExecutionPhase[];
 
 export async function reconcile(parts: ReconcilerParts): Promise<{ restarted: number; advanced: number; released: number }> {
-  const advanced = await advanceApprovals(parts);
+  let advanced = 0;
+  await isolated(parts, 'approvals', async () => {
+    advanced = await advanceApprovals(parts);
+  });
   const restarted = await restartUnserved(parts);
   const released = await releaseEnded(parts);
   return { restarted, advanced, released };
@@ -45,7 +51,12 @@ async function restartUnserved(parts: ReconcilerParts): Promise<number> {
       // Untouched longest come first: behind one touched a moment ago there is none to look at.
       if (agoMs < parts.untouchedMs) break;
       if (agoMs < parts.untouchedMs * Math.min(row.attempt, MOST_PATIENCE)) continue;
-      if (!(await isServed(parts, row)) && (await restart(parts, row))) restarted += 1;
+      const isRestarted = await isolated(
+        parts,
+        row.execution_id,
+        async () => !(await isServed(parts, row)) && (await restart(parts, row)),
+      );
+      if (isRestarted) restarted += 1;
     }
   }
   return restarted;
@@ -64,6 +75,16 @@ async function isServed(parts: ReconcilerParts, row: Execution): Promise<boolean
   return await parts.machine.isRunning(row.execution_id, row.attempt);
 }
 
+/** One thing that cannot be mended does not keep the others from it; undefined after a fault. */
+async function isolated<T>(parts: ReconcilerParts, what: string, mend: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await mend();
+  } catch (error) {
+    parts.report(what, error);
+    return undefined;
+  }
+}
+
 async function restart(parts: ReconcilerParts, row: Execution): Promise<boolean> {
   const { row: after, changed } = await update(parts.executions, row.execution_id, parts.clock.now(), (current) =>
     takeOver(current, row.attempt),
@@ -71,6 +92,9 @@ async function restart(parts: ReconcilerParts, row: Execution): Promise<boolean>
   if (changed && after) await parts.machine.start(after.execution_id, after.attempt);
   return changed;
 }
+
+/** A machine wakes within a second or so of its time. */
+const LATE_MS = 15_000;
 
 /** A clock that should have struck and did not has no machine any more. */
 async function advanceApprovals(parts: ReconcilerParts): Promise<number> {
@@ -80,11 +104,13 @@ async function advanceApprovals(parts: ReconcilerParts): Promise<number> {
     const page: Awaited<ReturnType<ApprovalStore['list']>> = await parts.approvals.list('open', BATCH, cursor);
     for (const open of page.items) {
       const due = nextClock(open);
-      if (!due || parts.clock.now().toISOString() < due.at) continue;
-      const { outcome, changes } = await advanceApproval(parts, open.approval_id, open.stage);
-      advanced += changes;
-      // The number of records so far names a round that nobody has started before.
-      if (outcome === 'waiting') await parts.clocks.start(open.approval_id, open.stage, open.audit_length + changes);
+      if (!due || parts.clock.now().getTime() - Date.parse(due.at) < LATE_MS) continue;
+      await isolated(parts, open.approval_id, async () => {
+        const { outcome, changes } = await advanceApproval(parts, open.approval_id, open.stage);
+        advanced += changes;
+        // The number of records so far names a round that nobody has started before.
+        if (outcome === 'waiting') await parts.clocks.start(open.approval_id, open.stage, open.audit_length + changes);
+      });
     }
     cursor = page.cursor;
   } while (cursor !== null);
@@ -95,10 +121,12 @@ async function releaseEnded(parts: ReconcilerParts): Promise<number> {
   const { admitted } = await parts.sandboxes.pool(DEFAULT_POOL);
   let released = 0;
   for (const place of admitted) {
-    const row = await parts.executions.get(place.execution_id);
-    if (row && row.phase !== 'done') continue;
-    await release(parts, place, row);
-    released += 1;
+    await isolated(parts, place.execution_id, async () => {
+      const row = await parts.executions.get(place.execution_id);
+      if (row && row.phase !== 'done') return;
+      await release(parts, place, row);
+      released += 1;
+    });
   }
   return released;
 }
