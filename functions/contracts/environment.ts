@@ -14,14 +14,13 @@ const ephemera = { EPHEMERA_TABLE: text };
 const data = { DATA_BUCKET: text };
 const valkey = { VALKEY_URL: text };
 /** What `apiHandler` needs to know who is calling, and that the call came through the front door. */
-const api = { ...identity, USER_POOL_ID: text, USER_POOL_CLIENT_ID: text, FRONT_DOOR_SECRET: text };
+const api = { ...identity, ...ephemera, USER_POOL_ID: text, USER_POOL_CLIENT_ID: text, FRONT_DOOR_SECRET: text };
 
 export const FUNCTION_ENVIRONMENT = {
   'api/executions': z.object({
     ...api,
     ...executions,
     ...audit,
-    ...ephemera,
     ...sandboxes,
     ...data,
     ...valkey,
@@ -29,10 +28,10 @@ export const FUNCTION_ENVIRONMENT = {
     SANDBOX_IMAGE_ID: text,
   }),
   'api/approvals': z.object({ ...api, ...approvals, ...executions, ...audit, ...data }),
-  'api/files': z.object({ ...api, ...ephemera, ...data }),
+  'api/files': z.object({ ...api, ...data }),
   'api/auth': z.object({ ...api, ...audit }),
   'api/identity': z.object({ ...api, ...audit }),
-  'api/live': z.object({ ...api, ...ephemera }),
+  'api/live': z.object({ ...api }),
   'api/health': z.object({ ...api, ...executions, ...sandboxes, ...valkey }),
 
   'live/socket': z.object({

@@ -1,4 +1,6 @@
 /** One function per resource: the table that infra, the router and the tests read. */
+
+import { createApiKey, listApiKeys, revokeApiKey, rotateApiKey } from './routes/api-keys.ts';
 import {
   commentOnApproval,
   decideApproval,
@@ -34,7 +36,7 @@ export const ROUTES_OF_FUNCTION = {
     revokeStandingApproval,
   ],
   auth: [login, refresh],
-  identity: [getMe, listUsers, getUser, updateUser],
+  identity: [getMe, listUsers, getUser, updateUser, createApiKey, listApiKeys, rotateApiKey, revokeApiKey],
   live: [createLiveTicket],
   health: [health],
 } as const;

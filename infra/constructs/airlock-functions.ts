@@ -66,7 +66,7 @@ export class AirlockFunctions extends Construct {
       functions,
       {
         ...this.#signedIn(),
-        ...this.#table('EXECUTIONS', 'AUDIT', 'EPHEMERA', 'SANDBOXES'),
+        ...this.#table('EXECUTIONS', 'AUDIT', 'SANDBOXES'),
         ...this.#objects(),
         ...this.#valkey(),
         ...stateMachine,
@@ -75,7 +75,7 @@ export class AirlockFunctions extends Construct {
       // A share of the processor comes with the memory, and uploads are hashed here while the caller waits.
       1024,
     );
-    tables.identity.allow(executions.lambda, 'GetItem');
+    this.#mayAuthenticate(executions);
     tables.executions.allow(executions.lambda, 'GetItem', 'PutItem', 'UpdateItem', 'Query');
     tables.audit.allow(executions.lambda, 'PutItem', 'Query');
     tables.ephemera.allow(executions.lambda, 'GetItem', 'PutItem', 'UpdateItem');
@@ -88,10 +88,9 @@ export class AirlockFunctions extends Construct {
     // Links it signs can do what it may do: nothing but write uploads.
     const files = this.#add('api/files', API_TIMEOUT, undefined, {
       ...this.#signedIn(),
-      ...this.#table('EPHEMERA'),
       ...this.#objects(),
     });
-    tables.identity.allow(files.lambda, 'GetItem');
+    this.#mayAuthenticate(files);
     tables.ephemera.allow(files.lambda, 'PutItem');
     this.#mayWrite(bucket, files, 'uploads');
 
@@ -100,7 +99,7 @@ export class AirlockFunctions extends Construct {
       ...this.#table('APPROVALS', 'EXECUTIONS', 'AUDIT'),
       ...this.#objects(),
     });
-    tables.identity.allow(approvals.lambda, 'GetItem');
+    this.#mayAuthenticate(approvals);
     tables.approvals.allow(approvals.lambda, 'GetItem', 'UpdateItem', 'Query');
     // It opens no request: what it may add is what is said of one, and what one grants.
     tables.approvals.allowOn('ntc_*', approvals.lambda, 'PutItem');
@@ -116,14 +115,17 @@ export class AirlockFunctions extends Construct {
     // Rows of people only: the verification keys lie in the same table.
     tables.identity.allowOn('user#*', auth.lambda, 'GetItem', 'UpdateItem');
     tables.identity.allowOn('admins', auth.lambda, 'UpdateItem');
+    this.#mayAuthenticate(auth);
 
     const identity = this.#add('api/identity', API_TIMEOUT, undefined, { ...this.#signedIn(), ...this.#table('AUDIT') });
-    tables.identity.allow(identity.lambda, 'GetItem', 'UpdateItem', 'Query');
+    this.#mayAuthenticate(identity);
+    tables.identity.allow(identity.lambda, 'PutItem', 'UpdateItem', 'Query');
+    tables.ephemera.allowOn('key-usage#*', identity.lambda, 'GetItem');
     tables.audit.allow(identity.lambda, 'PutItem');
     this.#props.signIn.mayManageUsers(identity);
 
-    const live = this.#add('api/live', API_TIMEOUT, undefined, { ...this.#signedIn(), ...this.#table('EPHEMERA') });
-    tables.identity.allow(live.lambda, 'GetItem');
+    const live = this.#add('api/live', API_TIMEOUT, undefined, { ...this.#signedIn() });
+    this.#mayAuthenticate(live);
     tables.ephemera.allow(live.lambda, 'PutItem');
 
     const health = this.#add('api/health', API_TIMEOUT, functions, {
@@ -131,7 +133,7 @@ export class AirlockFunctions extends Construct {
       ...this.#table('EXECUTIONS', 'SANDBOXES'),
       ...this.#valkey(),
     });
-    tables.identity.allow(health.lambda, 'GetItem');
+    this.#mayAuthenticate(health);
     tables.executions.allow(health.lambda, 'GetItem');
     tables.sandboxes.allow(health.lambda, 'GetItem');
   }
@@ -375,11 +377,18 @@ export class AirlockFunctions extends Construct {
   #signedIn() {
     const { signIn, frontDoorSecret } = this.#props;
     return {
-      ...this.#table('IDENTITY'),
+      ...this.#table('IDENTITY', 'EPHEMERA'),
       USER_POOL_ID: signIn.pool.userPoolId,
       USER_POOL_CLIENT_ID: signIn.client.userPoolClientId,
       FRONT_DOOR_SECRET: frontDoorSecret,
     };
+  }
+
+  /** Who is calling is in the identity table; when a key was used last is beside it, so that nobody here can write a key. */
+  #mayAuthenticate(fn: AirlockFunction<FunctionName>): void {
+    const { tables } = this.#props.data;
+    tables.identity.allow(fn.lambda, 'GetItem');
+    tables.ephemera.allowOn('key-usage#*', fn.lambda, 'UpdateItem');
   }
 
   #objects() {
