@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { approvalRule, eligibility, operationType } from './approval-rule.ts';
-import { requestedLimits, requester, timestamp } from './execution.ts';
+import { executionStatus, requestedLimits, requester, timestamp } from './execution.ts';
 import { approvalId, executionId, standingApprovalId } from './ids.ts';
-import { manifest, resourceLimits, sha256Hex } from './manifest.ts';
+import { manifest, manifestFile, resourceLimits, sha256Hex } from './manifest.ts';
 
 export const riskLevel = z.enum(['low', 'medium', 'high', 'critical']);
 export type RiskLevel = z.infer<typeof riskLevel>;
@@ -139,6 +139,63 @@ export const approvalSummary = z.object({
 });
 export type ApprovalSummary = z.infer<typeof approvalSummary>;
 
+/** What an approver should know besides the request itself. */
+const approvalContext = z.object({
+  operation_summary: z.string(),
+  /** About whoever asks, as they are now; null when nothing is known of them. */
+  agent_context: z
+    .object({ roles: z.array(z.string()), teams: z.array(z.string()), trusted_agent: z.boolean(), disabled: z.boolean() })
+    .nullable(),
+  /** Earlier runs of the same requester, label and team, and how they ended, newest first. */
+  similar_operations: z.array(
+    z.object({
+      execution_id: executionId,
+      approval_id: approvalId.nullable(),
+      digest: sha256Hex,
+      status: executionStatus,
+      error: z.string().nullable(),
+      created_at: timestamp,
+    }),
+  ),
+  /** The newest of them that was approved, and the fields of its manifest that are another now, as they were then. */
+  last_approved: z
+    .object({
+      approval_id: approvalId,
+      execution_id: executionId,
+      digest: sha256Hex,
+      approved_at: timestamp,
+      differences: z.array(z.object({ field: z.string(), before: z.json() })),
+    })
+    .nullable(),
+  execution_preview: z.object({
+    language: z.string(),
+    environment: z.string(),
+    packages: z.array(z.string()),
+    security_profile: z.string(),
+    network: z.string(),
+    limits: resourceLimits,
+    timeout_seconds: z.number(),
+    lines: z.int(),
+    code_bytes: z.int(),
+    input_bytes: z.int(),
+    files: z.array(manifestFile),
+    image_id: z.string(),
+  }),
+  /** Characters of the code that can make it look other than it runs: the first places, and how many there are. */
+  hidden_characters: z.array(
+    z.object({
+      line: z.int().positive(),
+      column: z.int().positive(),
+      character: z.string(),
+      kind: z.enum(['control', 'bidirectional', 'invisible', 'look_alike']),
+    }),
+  ),
+  hidden_characters_total: z.int().nonnegative(),
+  /** The code with each of them written as `⟦U+202E⟧`; null when there is none. */
+  visible_code: z.string().nullable(),
+});
+export type ApprovalContext = z.infer<typeof approvalContext>;
+
 /** What an approver reads before deciding: all of it, nothing shortened. `manifest` is parsed from exactly the bytes `digest` covers. */
 export const approvalView = approvalSummary.extend({
   agent_owner: requester.nullable(),
@@ -156,6 +213,7 @@ export const approvalView = approvalSummary.extend({
   decisions: z.array(decision),
   delegations: z.array(delegation),
   comments: z.array(comment),
+  context: approvalContext,
   manifest,
 });
 export type ApprovalView = z.infer<typeof approvalView>;

@@ -7,6 +7,7 @@ import type { Approval, ApprovalView } from '../../contracts/approval.ts';
 import * as routes from '../../contracts/routes/approvals.ts';
 import { maySee } from '../../core/approval/access.ts';
 import { updateApproval } from '../../core/approval/change.ts';
+import { contextOf } from '../../core/approval/context.ts';
 import type { ChangeOutcome } from '../../core/approval/decide.ts';
 import { dryRun } from '../../core/approval/dry-run.ts';
 import { listFor } from '../../core/approval/list.ts';
@@ -111,7 +112,8 @@ async function changed(actor: Actor, approvalId: string, change: (request: Appro
 
 async function viewOf(row: Approval): Promise<ApprovalView> {
   const { manifest } = await readManifest(objects, row.manifest_key, row.digest);
-  return approvalViewOf(row, manifest, clock.now());
+  const context = await contextOf({ executions, approvals, identities, objects, configuration }, row, manifest);
+  return approvalViewOf(row, manifest, context, clock.now());
 }
 
 const OPENING_TRIES = 20;

@@ -14,6 +14,13 @@ describe('an approval request is seen by', () => {
     ['an admin', actorOf(['admin'], 'user-2')],
   ])('%s', (_, actor) => expect(maySee(actor, request, NOW)).toBe(true));
 
+  it('no approver of another team, whose role alone the rule asks for', () => {
+    const byRole = { ...openApprovalOf(), team: 'data' };
+    expect(maySee(actorOf(['approver'], 'user-2', { teams: ['sales'] }), byRole, NOW)).toBe(false);
+    expect(maySee(actorOf(['approver'], 'user-2', { teams: ['data'] }), byRole, NOW)).toBe(true);
+    expect(maySee(actorOf(['approver'], 'user-2', { teams: ['sales'] }), { ...byRole, team: null }, NOW)).toBe(true);
+  });
+
   it('whoever holds a place in it', () => {
     const from = { user_id: 'user-5', email: 'user-5@airlock.test' };
     const delegation = { from, to: { user_id: 'user-2', email: 'user-2@airlock.test' }, until: null, at: NOW.toISOString() };

@@ -1,4 +1,4 @@
-import type { Approval, ApprovalSummary, ApprovalView } from '../../contracts/approval.ts';
+import type { Approval, ApprovalContext, ApprovalSummary, ApprovalView } from '../../contracts/approval.ts';
 import type { Manifest } from '../../contracts/manifest.ts';
 import { nextEscalation } from './clocks.ts';
 import { agreedTo } from './decide.ts';
@@ -35,7 +35,7 @@ function eligibleApproversOf(row: Approval, now: Date): ApprovalSummary['eligibl
   };
 }
 
-export function approvalViewOf(row: Approval, manifest: Manifest, now: Date): ApprovalView {
+export function approvalViewOf(row: Approval, manifest: Manifest, context: ApprovalContext, now: Date): ApprovalView {
   return {
     ...approvalSummaryOf(row, now),
     agent_owner: row.agent_owner,
@@ -52,6 +52,7 @@ export function approvalViewOf(row: Approval, manifest: Manifest, now: Date): Ap
     decisions: row.decisions,
     delegations: row.delegations,
     comments: row.comments,
+    context,
     manifest,
   };
 }
