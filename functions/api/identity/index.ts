@@ -55,6 +55,7 @@ export const handler = apiHandler(environment, [
       const errors = [{ field: 'body.roles', expected: `some of ${roleNames.join(', ')}`, received: unknown.join(', ') }];
       throw new ApiError('validation_failed', 'There is no such role.', { errors });
     }
+    if (body.owner_id) await mustBeAPerson(body.owner_id, params.user_id);
     const changed = await changeUser({ identities, directory }, actor, params.user_id, body, clock.now());
     if (changed.outcome === 'not_found') throw notFound();
     if (changed.outcome === 'last_admin') {
@@ -71,6 +72,14 @@ export const handler = apiHandler(environment, [
 ]);
 
 /** What callers see; where the user's audit chain stands is nobody's business. */
+/** Nobody answers for an agent but a person, who is not the agent itself. */
+async function mustBeAPerson(ownerId: string, userId: string): Promise<void> {
+  const owner = ownerId === userId ? null : await identities.get(ownerId);
+  if (owner && owner.owner_id === null) return;
+  const errors = [{ field: 'body.owner_id', expected: 'the id of another user, who is no agent', received: ownerId }];
+  throw new ApiError('validation_failed', 'Somebody else has to answer for an agent.', { errors });
+}
+
 function viewOf({ audit_length: _, audit_head: __, ...user }: IdentityRecord): UserView {
   return user;
 }

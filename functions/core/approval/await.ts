@@ -57,8 +57,10 @@ async function open(parts: AwaitParts, row: Execution): Promise<void> {
     readManifest(parts.objects, row.manifest_key, row.digest),
     parts.identities.get(row.requester.user_id),
   ]);
+  const owner = requester?.owner_id ? await parts.identities.get(requester.owner_id) : null;
+  if (requester?.owner_id && !owner) throw new Error(`nobody is known who answers for ${requester.user_id}`);
   const now = parts.clock.now();
-  const request = openApproval(row, manifest, requester, parts.configuration, now);
+  const request = openApproval(row, manifest, requester, owner, parts.configuration, now);
   for (let tries = 0; tries < MAX_TRIES; tries += 1) {
     const standing = request.rule.standing_approvals ? await standingFor(parts, request, manifest, now) : null;
     const written = await create(parts, standing ? coveredBy(request, standing, now) : request, standing, now);

@@ -51,6 +51,14 @@ describe('a decision', () => {
     expect(decide(request, approver, approve, NOW)).toMatchObject({ code: 'forbidden' });
   });
 
+  it('by an agent is refused, whatever roles it has: agents ask, people decide', () => {
+    const agent = actorOf(['approver', 'admin'], 'user-2', { owner_id: 'user-3' });
+    expect(decide(requestOf(), agent, approve, NOW)).toMatchObject({
+      code: 'forbidden',
+      detail: 'Agents ask, and people decide.',
+    });
+  });
+
   it('by somebody the rule excludes is refused', () => {
     const request = requestOf({ excluded: who({ groups: ['contractors'] }) });
     expect(decide(request, actorOf(['approver'], 'user-2', { teams: ['contractors'] }), approve, NOW)).toMatchObject({

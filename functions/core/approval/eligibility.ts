@@ -12,6 +12,8 @@ interface Named {
 export interface Person extends Named {
   readonly roles: readonly string[];
   readonly teams: readonly string[];
+  /** Who answers for an agent; null for a person. */
+  readonly owner_id: string | null;
 }
 
 export const nameOf = ({ user_id, email }: Named): Named => ({ user_id, email });
@@ -35,8 +37,9 @@ export function eligibleNow({ rule, stage, level }: Pick<Approval, 'rule' | 'sta
   return { roles: all('roles'), groups: all('groups'), people: all('people') };
 }
 
-/** Nobody decides on what they asked for, or what their agent asked for. */
+/** Nobody decides on what they asked for, or what their agent asked for; and agents ask, they do not decide. */
 export const isExcluded = (request: Approval, person: Person): boolean =>
+  person.owner_id !== null ||
   isSame(request.requester, person) ||
   (request.agent_owner !== null && isSame(request.agent_owner, person)) ||
   isAmong(request.rule.excluded, person);
@@ -89,6 +92,7 @@ export function capacityOf(
   if (isSame(request.requester, person)) return no('forbidden', 'You asked for this, so somebody else must decide.');
   if (request.agent_owner && isSame(request.agent_owner, person))
     return no('forbidden', 'Your agent asked for this, so somebody else must decide.');
+  if (person.owner_id !== null) return no('forbidden', 'Agents ask, and people decide.');
   if (isExcluded(request, person)) return no('forbidden', 'The rule excludes you from deciding this.');
   const places = placesFor(request, person, now, delegators);
   if (!isEligible(request, person) && places.length === 0) return no('forbidden', whoIsNeeded(request, person));

@@ -14,6 +14,7 @@ export function openApproval(
   execution: Execution,
   manifest: Manifest,
   requester: IdentityRecord | null,
+  owner: IdentityRecord | null,
   configuration: Configuration,
   now: Date,
 ): OpenApproval {
@@ -38,7 +39,7 @@ export function openApproval(
     team: execution.team ?? null,
     environment: execution.environment,
     label: execution.label ?? null,
-    agent_owner: null,
+    agent_owner: owner && { user_id: owner.user_id, email: owner.email },
     summary: summaryOf(execution, manifest),
     justification: execution.justification ?? null,
     reasons: execution.approval.reasons,

@@ -47,9 +47,15 @@ describe('the rule of a request', () => {
   it('makes nobody eligible when a condition before it cannot be evaluated', () => {
     const { rule, why, autoApproveConditions } = choose(settings('odd', 'requester.teams[7] == "x"'), settings('rest', null));
     for (const roles of [['admin'], ['approver'], ['*']])
-      expect(isAmong(rule.stages[0]?.eligible ?? ruleOf().excluded, { user_id: 'u', email: 'e@x', roles, teams: ['data'] })).toBe(
-        false,
-      );
+      expect(
+        isAmong(rule.stages[0]?.eligible ?? ruleOf().excluded, {
+          user_id: 'u',
+          email: 'e@x',
+          roles,
+          teams: ['data'],
+          owner_id: null,
+        }),
+      ).toBe(false);
     expect(why.join()).toContain('could not be evaluated, so nobody may approve it');
     expect(autoApproveConditions).toEqual([]);
   });

@@ -90,6 +90,13 @@ describe('rules of approvals', () => {
     ['nobody eligible', [ONE, TIME], 6, `${AT}.eligible_roles`, 'at least one of eligible_roles'],
     ['a stage of nobody', ['stages: [{ name: a, eligible: {} }]', TIME], 7, `${AT}.stages[0].eligible`, 'at least one of roles'],
     [
+      'fewer people than it takes',
+      ['required_approvers: 2', 'eligible_people: [a@b.test]', TIME],
+      8,
+      `${AT}.eligible_people`,
+      'as many people',
+    ],
+    [
       'both forms',
       [ONE, WHO, TIME, 'stages: [{ name: a, eligible: { roles: [admin] } }]'],
       7,

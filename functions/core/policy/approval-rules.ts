@@ -42,6 +42,11 @@ export function* approvalProblems(
 const SOMEBODY = 'at least one of roles, groups, people (a list left out is nobody)';
 const isNobody = (who: Eligibility): boolean => who.roles.length + who.groups.length + who.people.length === 0;
 
+/** Only names, and fewer of them than it takes: nothing would ever be approved. */
+const cannotBeEnough = ({ eligible, required_approvers }: ApprovalStage): boolean =>
+  eligible.roles.length + eligible.groups.length === 0 && new Set(eligible.people).size < required_approvers;
+const ENOUGH = 'as many people as the stage takes, or a role or group';
+
 function* ruleProblems(
   rule: RuleOfFile,
   path: YamlPath,
@@ -55,13 +60,14 @@ function* ruleProblems(
     for (const [index, stage] of rule.stages.entries()) {
       const at = [...path, 'stages', index, 'eligible'];
       if (isNobody(stage.eligible)) yield problem(at, SOMEBODY);
+      else if (cannotBeEnough(stage)) yield problem(at, ENOUGH);
     }
   } else {
     if (rule.required_approvers === undefined) yield problem([...path, 'required_approvers'], 'required_approvers, or stages');
     if (isNobody(shortEligible(rule))) {
       const expected = 'at least one of eligible_roles, eligible_groups, eligible_people (a list left out is nobody)';
       yield problem([...path, 'eligible_roles'], expected);
-    }
+    } else if (stagesOf(rule).some(cannotBeEnough)) yield problem([...path, 'eligible_people'], ENOUGH);
   }
   for (const [index, entry] of rule.escalation_chain.entries()) {
     const name = typeof entry === 'string' ? entry : entry.level;
