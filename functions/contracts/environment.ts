@@ -29,8 +29,8 @@ export const FUNCTION_ENVIRONMENT = {
   }),
   'api/approvals': z.object({ ...api, ...approvals, ...executions, ...audit, ...data }),
   'api/files': z.object({ ...api, ...data }),
-  'api/auth': z.object({ ...api, ...audit }),
-  'api/identity': z.object({ ...api, ...audit }),
+  'api/auth': z.object({ ...api, ...audit, SOCKET_FUNCTION: text }),
+  'api/identity': z.object({ ...api, ...audit, SOCKET_FUNCTION: text }),
   'api/live': z.object({ ...api }),
   'api/health': z.object({ ...api, ...executions, ...sandboxes, ...valkey }),
 

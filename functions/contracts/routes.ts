@@ -13,7 +13,7 @@ import {
   revokeStandingApproval,
   withdrawApproval,
 } from './routes/approvals.ts';
-import { login, refresh } from './routes/auth.ts';
+import { answerChallenge, login, logout, refresh, revokeSessions } from './routes/auth.ts';
 import { cancelExecution, execute, getEvents, getExecution, getFile, listExecutions } from './routes/executions.ts';
 import { createUpload } from './routes/files.ts';
 import { health } from './routes/health.ts';
@@ -35,7 +35,7 @@ export const ROUTES_OF_FUNCTION = {
     listStandingApprovals,
     revokeStandingApproval,
   ],
-  auth: [login, refresh],
+  auth: [login, answerChallenge, refresh, logout, revokeSessions],
   identity: [getMe, listUsers, getUser, updateUser, createApiKey, listApiKeys, rotateApiKey, revokeApiKey],
   live: [createLiveTicket],
   health: [health],

@@ -111,13 +111,23 @@ export class AirlockFunctions extends Construct {
     this.#mayWrite(bucket, approvals, 'manifests');
     approvals.mayCompleteTasksOf(this.#props.stateMachineArn);
 
-    const auth = this.#add('api/auth', API_TIMEOUT, undefined, { ...this.#signedIn(), ...this.#table('AUDIT') });
+    const socketName = { SOCKET_FUNCTION: this.#nameOf('live/socket') };
+    const auth = this.#add('api/auth', API_TIMEOUT, undefined, { ...this.#signedIn(), ...this.#table('AUDIT'), ...socketName });
+    tables.ephemera.allowOn('session#*', auth.lambda, 'GetItem', 'PutItem', 'UpdateItem');
+    tables.ephemera.allowOn('challenge#*', auth.lambda, 'PutItem', 'UpdateItem', 'DeleteItem');
+    tables.audit.allow(auth.lambda, 'PutItem');
+    auth.mayInvoke('live/socket');
     // Rows of people only: the verification keys lie in the same table.
     tables.identity.allowOn('user#*', auth.lambda, 'GetItem', 'UpdateItem');
     tables.identity.allowOn('admins', auth.lambda, 'UpdateItem');
     this.#mayAuthenticate(auth);
 
-    const identity = this.#add('api/identity', API_TIMEOUT, undefined, { ...this.#signedIn(), ...this.#table('AUDIT') });
+    const identity = this.#add('api/identity', API_TIMEOUT, undefined, {
+      ...this.#signedIn(),
+      ...this.#table('AUDIT'),
+      ...socketName,
+    });
+    identity.mayInvoke('live/socket');
     this.#mayAuthenticate(identity);
     tables.identity.allow(identity.lambda, 'PutItem', 'UpdateItem', 'Query');
     tables.ephemera.allowOn('key-usage#*', identity.lambda, 'GetItem');
@@ -151,6 +161,7 @@ export class AirlockFunctions extends Construct {
     });
     tables.ephemera.allow(socket.lambda, 'GetItem', 'PutItem', 'DeleteItem', 'Query');
     tables.executions.allow(socket.lambda, 'GetItem');
+    tables.identity.allow(socket.lambda, 'GetItem');
     socket.mayInvoke('live/catch-up');
 
     const push = this.#add('live/push', TASK_TIMEOUT, undefined, {
@@ -162,6 +173,7 @@ export class AirlockFunctions extends Construct {
     tables.executions.allow(push.lambda, 'GetItem');
     push.mayInvoke('live/catch-up');
     live.mayBePostedToBy(socket, push);
+    live.mayBeClosedBy(socket);
 
     const catchUp = this.#add('live/catch-up', Duration.minutes(5), this.#props.network.functions, {
       ...this.#table('EPHEMERA', 'EXECUTIONS'),

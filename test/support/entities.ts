@@ -23,7 +23,7 @@ export const actorOf = (roles: Actor['roles'], userId = 'user-1', more: Partial<
   trusted_agent: false,
   owner_id: null,
   permissions: permissionsOf(roles, configuration.security.authorization.roles),
-  credential: { kind: 'token', token_id: 'token-1', issued_at: NOW.toISOString() },
+  credential: { kind: 'token', token_id: 'token-1', session_id: 'session-1', issued_at: NOW.toISOString() },
   ...more,
 });
 
@@ -36,6 +36,7 @@ export const identityOf = (userId: string, more: Partial<IdentityRecord> = {}): 
   owner_id: null,
   disabled: false,
   valid_after: null,
+  ended_sessions: [],
   ...EMPTY_CHAIN,
   ...more,
 });

@@ -15,6 +15,7 @@ const row = identityRecord.extend({
   owner_id: identityRecord.shape.owner_id.default(null),
   disabled: identityRecord.shape.disabled.default(false),
   valid_after: identityRecord.shape.valid_after.default(null),
+  ended_sessions: identityRecord.shape.ended_sessions.default([]),
   audit_length: identityRecord.shape.audit_length.default(0),
   audit_head: identityRecord.shape.audit_head.default(''),
 });
