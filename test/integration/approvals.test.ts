@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { DescribeExecutionCommand, StartExecutionCommand } from '@aws-sdk/client-sfn';
 import { GetCommand, QueryCommand, ScanCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import { describe, expect, it } from 'vitest';
-import type { ApprovalView } from '../../functions/contracts/approval.ts';
+import type { ApprovalView, StandingApproval } from '../../functions/contracts/approval.ts';
 import type { ApprovalNotice } from '../../functions/contracts/approval-notice.ts';
 import { approvalOf, as, type Client, finished, get, problemOf, submit, until } from '../support/airlock.ts';
 import { invoke, output, stepFunctions, tables } from '../support/faults.ts';
@@ -137,6 +137,34 @@ describe('a place', () => {
     expect(decided.body.decisions).toMatchObject([
       { approver: { user_id: deputy.user_id }, on_behalf_of: { user_id: admin.user_id }, decision: 'approve' },
     ]);
+    expect((await finished(submitted.execution_id)).status).toBe('completed');
+  });
+});
+
+describe('a standing approval', () => {
+  it('is granted with the decision where the rule allows it, listed, and ended once', async () => {
+    const submitted = await submit(program);
+    const { rule } = await approvalOf(submitted);
+    const approver = await as('approver');
+    const body = { decision: 'approve', digest: submitted.digest, standing: { runs: 3 } };
+    expect((await decide(approver, submitted, body)).status).toBe(422);
+    await rewrite(submitted, { rule: { ...rule, standing_approvals: { max_runs: 5, max_days: 1 } } });
+    expect((await decide(approver, submitted, { ...body, standing: { runs: 6 } })).status).toBe(422);
+    expect((await decide(approver, submitted, body)).status).toBe(200);
+
+    const list = async () => {
+      const { body: page } = await approver.call<{ standing_approvals: StandingApproval[] }>('GET', '/api/v1/approvals/standing');
+      return page.standing_approvals.find((standing) => standing.granted_by === submitted.approval_id);
+    };
+    const standing = await until('the standing approval', list);
+    expect(standing).toMatchObject({ runs_left: 3, owner: { user_id: (await as('developer')).user_id }, status: 'standing' });
+    const end = () =>
+      approver.call<StandingApproval>('POST', `/api/v1/approvals/standing/${standing.standing_approval_id}/revoke`, {
+        reason: 'test',
+      });
+    for (const revoked of [await end(), await end()])
+      expect([revoked.status, revoked.body.status, revoked.body.revoked?.by.user_id]).toEqual([200, 'revoked', approver.user_id]);
+    expect(await list()).toBeUndefined();
     expect((await finished(submitted.execution_id)).status).toBe('completed');
   });
 });
