@@ -48,7 +48,8 @@ export const FUNCTION_ENVIRONMENT = {
   /** Reads the log after a subscription's cursor and hands it to `live/push`; inside the VPC. */
   'live/catch-up': z.object({ ...ephemera, ...executions, ...data, ...valkey, PUSH_FUNCTION: text }),
 
-  'tasks/await-approval': z.object({ ...executions, ...approvals, ...audit, ...data }),
+  'tasks/await-approval': z.object({ ...executions, ...approvals, ...identity, ...audit, ...data }),
+  'tasks/advance-approval': z.object({ ...approvals, ...audit }),
   'tasks/join-line': z.object({ ...executions, ...approvals, ...sandboxes, ...audit }),
   'tasks/claim-sandbox': z.object({ ...executions, ...sandboxes, ...audit, SANDBOX_IMAGE_ID: text }),
   'tasks/issue-ticket': z.object({
@@ -93,6 +94,7 @@ export const FUNCTION_ENVIRONMENT = {
     ...sandboxes,
     ...audit,
     EXECUTION_STATE_MACHINE_ARN: text,
+    APPROVAL_CLOCK_STATE_MACHINE_ARN: text,
     /** Milliseconds after which a row nobody touched is looked at. */
     UNTOUCHED_MS: text,
   }),
@@ -104,7 +106,7 @@ export const FUNCTION_ENVIRONMENT = {
     CANCEL_RUN_FUNCTION: text,
     PUSH_FUNCTION: text,
   }),
-  'events/approval-changed': z.object({ ...approvals }),
+  'events/approval-changed': z.object({ APPROVAL_CLOCK_STATE_MACHINE_ARN: text }),
   'events/audit-anchor': z.object({ ...audit, AUDIT_BUCKET: text }),
   'events/jwks-refresher': z.object({ ...identity, JWKS_URL: text }),
 } as const;

@@ -1,7 +1,18 @@
 /** One function per resource: the table that infra, the router and the tests read. */
 
 import { createApiKey, listApiKeys, revokeApiKey, rotateApiKey } from './routes/api-keys.ts';
-import { decideApproval, getApproval, listApprovals } from './routes/approvals.ts';
+import {
+  commentOnApproval,
+  decideApproval,
+  delegateApproval,
+  dryRunApprovalRules,
+  getApproval,
+  listApprovalRules,
+  listApprovals,
+  listStandingApprovals,
+  revokeStandingApproval,
+  withdrawApproval,
+} from './routes/approvals.ts';
 import { listAudit } from './routes/audit.ts';
 import { answerChallenge, login, logout, refresh, revokeSessions } from './routes/auth.ts';
 import { cancelExecution, execute, getEvents, getExecution, getFile, listExecutions } from './routes/executions.ts';
@@ -13,7 +24,18 @@ import { createLiveTicket } from './routes/live.ts';
 export const ROUTES_OF_FUNCTION = {
   executions: [execute, listExecutions, getExecution, getEvents, getFile, cancelExecution],
   files: [createUpload],
-  approvals: [listApprovals, getApproval, decideApproval],
+  approvals: [
+    listApprovals,
+    getApproval,
+    decideApproval,
+    delegateApproval,
+    commentOnApproval,
+    withdrawApproval,
+    listApprovalRules,
+    dryRunApprovalRules,
+    listStandingApprovals,
+    revokeStandingApproval,
+  ],
   auth: [login, answerChallenge, refresh, logout, revokeSessions],
   identity: [getMe, listUsers, getUser, updateUser, createApiKey, listApiKeys, rotateApiKey, revokeApiKey],
   audit: [listAudit],

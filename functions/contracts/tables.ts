@@ -14,9 +14,11 @@ export const TABLES = {
   },
   /** Sandbox rows (`sbx_…`), and one item each for the pool's members and the admitted executions. */
   sandboxes: { partitionKey: 'sandbox_id', stream: true, timeToLive: 'expires_at_seconds', indexes: {} },
+  /** Requests (`apr_…`), notices of them (`ntc_…`, forgotten after a while), and standing approvals (`std_…`). */
   approvals: {
     partitionKey: 'approval_id',
     stream: true,
+    timeToLive: 'expires_at_seconds',
     indexes: {
       by_status: { partitionKey: 'status', sortKey: 'approval_id' },
     },

@@ -1,7 +1,8 @@
 /** Inputs and outputs of the functions the state machine calls. Ids and outcomes only: what is logged there may be read by operators. */
 import { z } from 'zod';
 import { executionErrorCode } from './errors.ts';
-import { executionId, sandboxId } from './ids.ts';
+import { timestamp } from './execution.ts';
+import { approvalId, executionId, sandboxId } from './ids.ts';
 
 const of = { execution_id: executionId, attempt: z.int().positive() };
 
@@ -49,6 +50,14 @@ export const recordInput = z.discriminatedUnion('kind', [
 export type RecordInput = z.infer<typeof recordInput>;
 export const recordOutput = z.object({ outcome: z.enum(['recorded', 'already_recorded', 'lost_attempt']) });
 export type RecordOutput = z.infer<typeof recordOutput>;
+
+/** One stage of a request: its clocks begin anew with the next. */
+export const advanceApprovalInput = z.object({ approval_id: approvalId, stage: z.int().nonnegative() });
+export const advanceApprovalOutput = z.discriminatedUnion('outcome', [
+  z.object({ outcome: z.literal('waiting'), next_at: timestamp }),
+  z.object({ outcome: z.enum(['no_clock', 'closed', 'other_stage']) }),
+]);
+export type AdvanceApprovalOutput = z.infer<typeof advanceApprovalOutput>;
 
 export const cancelRunInput = z.object({ execution_id: executionId, reason: z.string() });
 export const probeSandboxInput = z.object({ sandbox_id: sandboxId, task_arn: z.string(), address: z.ipv4() });

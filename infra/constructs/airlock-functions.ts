@@ -19,6 +19,7 @@ interface Props {
   readonly live: LiveApi;
   readonly ticketKey: TicketKey;
   readonly stateMachineArn: string;
+  readonly approvalClockArn: string;
   readonly imageId: string;
   readonly frontDoorSecret: string;
 }
@@ -100,9 +101,14 @@ export class AirlockFunctions extends Construct {
     });
     this.#mayAuthenticate(approvals);
     tables.approvals.allow(approvals.lambda, 'GetItem', 'UpdateItem', 'Query');
-    tables.executions.allow(approvals.lambda, 'GetItem');
+    // It opens no request: what it may add is what is said of one, and what one grants.
+    tables.approvals.allowOn('ntc_*', approvals.lambda, 'PutItem');
+    tables.approvals.allowOn('std_*', approvals.lambda, 'PutItem');
+    tables.executions.allow(approvals.lambda, 'GetItem', 'Query');
     tables.audit.allow(approvals.lambda, 'PutItem');
     this.#mayRead(bucket, approvals, 'manifests');
+    // An approver's conditions make a manifest of their own; the gate holds it against the one that was submitted.
+    this.#mayWrite(bucket, approvals, 'manifests');
     approvals.mayCompleteTasksOf(this.#props.stateMachineArn);
 
     const socketName = { SOCKET_FUNCTION: this.#nameOf('live/socket') };
@@ -190,14 +196,21 @@ export class AirlockFunctions extends Construct {
     const { network, stateMachineArn, ticketKey } = this.#props;
 
     const awaitApproval = this.#add('tasks/await-approval', TASK_TIMEOUT, undefined, {
-      ...this.#table('EXECUTIONS', 'APPROVALS', 'AUDIT'),
+      ...this.#table('EXECUTIONS', 'APPROVALS', 'IDENTITY', 'AUDIT'),
       ...this.#objects(),
     });
+    tables.identity.allow(awaitApproval.lambda, 'GetItem');
     tables.executions.allow(awaitApproval.lambda, 'GetItem');
     tables.approvals.allow(awaitApproval.lambda, 'GetItem', 'PutItem', 'UpdateItem');
     tables.audit.allow(awaitApproval.lambda, 'PutItem');
     this.#mayRead(bucket, awaitApproval, 'manifests');
     awaitApproval.mayCompleteTasksOf(stateMachineArn);
+
+    const advanceApproval = this.#add('tasks/advance-approval', TASK_TIMEOUT, undefined, this.#table('APPROVALS', 'AUDIT'));
+    tables.approvals.allow(advanceApproval.lambda, 'GetItem', 'UpdateItem');
+    tables.approvals.allowOn('ntc_*', advanceApproval.lambda, 'PutItem');
+    tables.audit.allow(advanceApproval.lambda, 'PutItem');
+    advanceApproval.mayCompleteTasksOf(stateMachineArn);
 
     const joinLine = this.#add(
       'tasks/join-line',
@@ -206,6 +219,7 @@ export class AirlockFunctions extends Construct {
       this.#table('EXECUTIONS', 'APPROVALS', 'SANDBOXES', 'AUDIT'),
     );
     tables.executions.allow(joinLine.lambda, 'GetItem', 'UpdateItem', 'Query');
+    tables.approvals.allow(joinLine.lambda, 'GetItem');
     tables.sandboxes.allow(joinLine.lambda, 'GetItem', 'UpdateItem');
     tables.audit.allow(joinLine.lambda, 'PutItem');
     joinLine.mayCompleteTasksOf(stateMachineArn);
@@ -284,7 +298,7 @@ export class AirlockFunctions extends Construct {
 
   #events(): void {
     const { tables } = this.#props.data;
-    const { sandboxes, stateMachineArn, signIn, settings, ticketKey } = this.#props;
+    const { sandboxes, stateMachineArn, approvalClockArn, signIn, settings, ticketKey } = this.#props;
 
     const keeper = this.#add('events/keeper', Duration.minutes(1), undefined, {
       ...this.#table('SANDBOXES', 'EXECUTIONS'),
@@ -307,13 +321,15 @@ export class AirlockFunctions extends Construct {
     const reconciler = this.#add('events/reconciler', Duration.minutes(1), undefined, {
       ...this.#table('EXECUTIONS', 'APPROVALS', 'SANDBOXES', 'AUDIT'),
       EXECUTION_STATE_MACHINE_ARN: stateMachineArn,
+      APPROVAL_CLOCK_STATE_MACHINE_ARN: approvalClockArn,
       UNTOUCHED_MS: String(this.#props.settings.stage.untouchedMs),
     });
     tables.executions.allow(reconciler.lambda, 'GetItem', 'UpdateItem', 'Query');
     tables.approvals.allow(reconciler.lambda, 'GetItem', 'UpdateItem', 'Query');
+    tables.approvals.allowOn('ntc_*', reconciler.lambda, 'PutItem');
     tables.sandboxes.allow(reconciler.lambda, 'GetItem', 'UpdateItem');
     tables.audit.allow(reconciler.lambda, 'PutItem');
-    reconciler.allow(['states:StartExecution'], [stateMachineArn]);
+    reconciler.allow(['states:StartExecution'], [stateMachineArn, approvalClockArn]);
     reconciler.allow(['states:DescribeExecution'], [`${stateMachineArn.replace(':stateMachine:', ':execution:')}:*`]);
     reconciler.mayCompleteTasksOf(stateMachineArn);
 
@@ -323,12 +339,16 @@ export class AirlockFunctions extends Construct {
       PUSH_FUNCTION: this.#nameOf('live/push'),
     });
     tables.approvals.allow(executionChanged.lambda, 'GetItem', 'UpdateItem');
+    tables.approvals.allowOn('ntc_*', executionChanged.lambda, 'PutItem');
     tables.sandboxes.allow(executionChanged.lambda, 'GetItem', 'UpdateItem');
     tables.audit.allow(executionChanged.lambda, 'PutItem');
     executionChanged.mayCompleteTasksOf(stateMachineArn);
     executionChanged.mayInvoke('tasks/cancel-run', 'live/push');
 
-    const approvalChanged = this.#add('events/approval-changed', TASK_TIMEOUT, undefined, this.#table('APPROVALS'));
+    const approvalChanged = this.#add('events/approval-changed', TASK_TIMEOUT, undefined, {
+      APPROVAL_CLOCK_STATE_MACHINE_ARN: approvalClockArn,
+    });
+    approvalChanged.allow(['states:StartExecution'], [approvalClockArn]);
     approvalChanged.mayCompleteTasksOf(stateMachineArn);
 
     const { auditBucket } = this.#props.data;

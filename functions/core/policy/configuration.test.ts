@@ -76,6 +76,7 @@ describe('a mistake is refused with file, line, path, expectation and what came'
       {
         file: SECURITY,
         line: 11,
+        column: 7,
         path: 'execution_environments.python.resource_limits.memory',
         expected: 'a size of at least 32MB, as 512MB or 1GB',
         received: '"512 megs"',
@@ -103,7 +104,7 @@ describe('a mistake is refused with file, line, path, expectation and what came'
     expect(() => parseConfiguration(texts)).toThrow(
       [
         'The configuration has 1 mistake:',
-        `  ${SECURITY}:9  execution_environments.python.network_mode`,
+        `  ${SECURITY}:9:5  execution_environments.python.network_mode`,
         '    expected none',
         '    received "\\u001b[31mred"',
       ].join('\n'),
@@ -112,7 +113,9 @@ describe('a mistake is refused with file, line, path, expectation and what came'
 
   it('a missing file', () => {
     const { [HUMANS]: _, ...rest } = shipped;
-    expect(problemsIn(rest)).toEqual([{ file: HUMANS, line: null, path: '', expected: 'the file', received: 'nothing' }]);
+    expect(problemsIn(rest)).toEqual([
+      { file: HUMANS, line: null, column: null, path: '', expected: 'the file', received: 'nothing' },
+    ]);
   });
 
   it.each([
@@ -133,7 +136,12 @@ describe('a mistake is refused with file, line, path, expectation and what came'
 
   const cases: readonly [name: string, edit: Edit, path: string, expected: string][] = [
     ['an unknown key', [SECURITY, 'open_files: 256', 'open_file: 256'], 'resource_limits.open_file', 'only the keys memory'],
-    ['an unknown top-level key', [HUMANS, 'server:', 'sever: {}\nserver:'], 'sever', 'only the keys server, approval_rules'],
+    [
+      'an unknown top-level key',
+      [HUMANS, 'server:', 'sever: {}\nserver:'],
+      'sever',
+      'only the keys server, approver_levels, approval_rules',
+    ],
     ['an unknown profile', [SECURITY, '"standard"', '"standrad"'], 'standard.profile', 'one of restricted, standard, trusted'],
     ['an unknown profile of a language', [INTERPRETER, '"restricted"', '"open"'], 'security_profile', 'one of restricted'],
     ['an unknown language', [INTERPRETER, '  bash:', '  ruby:'], 'languages.ruby', 'only the keys python, nodejs, bash, sql'],
@@ -152,7 +160,7 @@ describe('a mistake is refused with file, line, path, expectation and what came'
     ['a regular expression', [HUMANS, '"trusted_agent"', "\"'a'.matches('a')\""], 'conditions[2]', 'matches()'],
     ['broken CEL', [HUMANS, 'execution_time < 60', 'execution_time <'], 'conditions[0]', 'Unexpected token'],
     ['an approver without the permission', [HUMANS, '["approver"', '["viewer"'], 'eligible_roles[0]', 'permission approve'],
-    ['nobody who may decide', [HUMANS, '["approver", "admin"]', '[]'], 'eligible_roles', 'at least one role'],
+    ['nobody who may decide', [HUMANS, '["approver", "admin"]', '[]'], 'code_execution.eligible_roles', 'at least one of'],
     ['an unknown role', [SECURITY, '["developer", "admin"]', '["dev"]'], 'roles[0]', 'a role described in'],
     ['network access', [INTERPRETER, 'network_access: false', 'network_access: true'], 'security.network_access', 'false'],
     ['a lower audit level', [SECURITY, '"full"', '"none"'], 'audit_level', 'full'],
