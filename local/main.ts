@@ -1,4 +1,3 @@
-import { auditVerify } from './commands/audit-verify.ts';
 import { bench } from './commands/bench.ts';
 import { logs } from './commands/logs.ts';
 import { reset } from './commands/reset.ts';
@@ -20,7 +19,6 @@ const commands: Readonly<Record<string, (args: readonly string[]) => Promise<num
   test,
   verify,
   bench,
-  'audit-verify': auditVerify,
 };
 
 const usage = `Usage: npm run local -- <command>
@@ -33,7 +31,6 @@ const usage = `Usage: npm run local -- <command>
   test [--soak]         verify, then all other tests, on an instance of their own
   verify                format, lint, types, dead code, unit tests, synthesis for AWS
   bench                 measure, on the instance behind npm start
-  audit-verify [--json] whether every audit record is where and what it was
 `;
 
 const [name = 'help', ...args] = process.argv.slice(2);

@@ -14,7 +14,7 @@ type Page = { records: AuditRecord[]; next_cursor: string | null };
 
 /** The command as an operator runs it. */
 async function verify(): Promise<{ exitCode: number; found: Verification }> {
-  const { stdout, code } = await promisify(execFile)('node', ['local/main.ts', 'audit-verify', '--json'], {
+  const { stdout, code } = await promisify(execFile)('node', ['operations/audit-verify.ts', '--json'], {
     cwd: projectDirectory,
     env: { ...process.env, AIRLOCK_INSTANCE: status.instance },
     maxBuffer: 64 * 1024 * 1024,

@@ -8,24 +8,29 @@ import { parseArgs } from 'node:util';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3';
 import { DynamoDBDocumentClient, GetCommand, paginateScan } from '@aws-sdk/lib-dynamodb';
-import { type AuditedEntity, type Verification, type VerificationParts, verifyAudit } from '../../functions/core/audit/verify.ts';
-import { cloudEnvironment } from '../cloud.ts';
-import { LocalCloudFailure } from '../failure.ts';
-import { instanceNameFrom, readInstance } from '../instance.ts';
-import { bold, green, red, say } from '../progress.ts';
+import { type AuditedEntity, type Verification, type VerificationParts, verifyAudit } from '../functions/core/audit/verify.ts';
+import { cloudEnvironment } from '../local/cloud.ts';
+import { LocalCloudFailure } from '../local/failure.ts';
+import { instanceNameFrom, readInstance } from '../local/instance.ts';
+import { bold, green, red, say } from '../local/progress.ts';
 
-export async function auditVerify(args: readonly string[]): Promise<number> {
-  const { values } = parseArgs({
-    args: [...args],
-    options: { json: { type: 'boolean', default: false }, outputs: { type: 'string' } },
-  });
-  const file = values.outputs ?? useLocalInstance();
-  const found = await verifyAudit(
-    await partsFor(outputsIn(file), values.json ? () => {} : (what, count) => say(`  ${count} ${what}`)),
+const { values } = parseArgs({ options: { json: { type: 'boolean', default: false }, outputs: { type: 'string' } } });
+try {
+  const found = await verify(
+    values.outputs ?? useLocalInstance(),
+    values.json ? () => {} : (what, count) => say(`  ${count} ${what}`),
   );
   if (values.json) console.log(JSON.stringify(found, null, 2));
   else print(found);
-  return found.faults.length === 0 ? 0 : 1;
+  process.exitCode = found.faults.length === 0 ? 0 : 1;
+} catch (error) {
+  if (!(error instanceof LocalCloudFailure)) throw error;
+  console.error(`\n${red('airlock:')} ${error.message}`);
+  process.exitCode = 2;
+}
+
+async function verify(outputsFile: string, progress: VerificationParts['progress']): Promise<Verification> {
+  return await verifyAudit(await partsFor(outputsIn(outputsFile), progress));
 }
 
 /** Points the SDK at the instance's own cloud. */
@@ -60,8 +65,8 @@ async function partsFor(
   progress: (what: string, count: number) => void,
 ): Promise<VerificationParts> {
   // Their clients are made when they are loaded, from the environment.
-  const { dynamoAudit } = await import('../../functions/adapters/dynamo/audit.ts');
-  const { s3Locked } = await import('../../functions/adapters/s3/locked.ts');
+  const { dynamoAudit } = await import('../functions/adapters/dynamo/audit.ts');
+  const { s3Locked } = await import('../functions/adapters/s3/locked.ts');
   const documents = DynamoDBDocumentClient.from(new DynamoDBClient({}));
   const bucket = output('AuditBucketName');
   const tables = [
