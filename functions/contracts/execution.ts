@@ -17,6 +17,8 @@ export type ExecutionPhase = z.infer<typeof executionPhase>;
 
 export const CODE_MAX_BYTES = 256 * 1024;
 export const INPUT_DATA_MAX_BYTES = 1024 * 1024;
+/** What the one who asks says about it; approvers read it. */
+const CONTEXT_MAX_BYTES = 16 * 1024;
 export const INLINE_FILES_MAX_BYTES = 3 * 1024 * 1024;
 const ENV_MAX = 64;
 const ARGS_MAX = 64;
@@ -107,7 +109,13 @@ export const executeRequest = z.strictObject({
   timeout_seconds: z.number().positive().optional(),
   approval_required: z.boolean().optional(),
   justification: z.string().max(2000).optional(),
-  context: z.record(z.string().max(64), z.json()).optional(),
+  context: z
+    .record(z.string().max(64), z.json())
+    .refine(
+      (context) => withinBytes(CONTEXT_MAX_BYTES)(JSON.stringify(context)),
+      `expected at most ${CONTEXT_MAX_BYTES} bytes of JSON`,
+    )
+    .optional(),
   label: z
     .string()
     .regex(/^[A-Za-z0-9._:/-]{1,100}$/, 'expected 1 to 100 of letters, digits and . _ : / -')

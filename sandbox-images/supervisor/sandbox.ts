@@ -85,7 +85,9 @@ export function createSandbox(options: SandboxOptions): Sandbox {
   }
 
   function runOf(ticket: string): Run {
-    if (!used?.matches(ticket)) throw new RefusalError('ticket_invalid', 'This is not the ticket of the run in this sandbox.');
+    // Whoever pushed a job that never arrived learns just that.
+    if (!used) throw new RefusalError('not_found', 'This sandbox has had no job yet.');
+    if (!used.matches(ticket)) throw new RefusalError('ticket_invalid', 'This is not the ticket of the run in this sandbox.');
     return used.run;
   }
 

@@ -15,6 +15,7 @@ import { idleSandbox } from './idle-sandbox.ts';
 import { policyAndReview, tokenAndPermission } from './in-process.ts';
 import { inTheSupervisor } from './in-the-supervisor.ts';
 import { languages } from './languages.ts';
+import { load } from './load.ts';
 import { machine, watchCpu } from './machine.ts';
 import type { Measurement } from './measurement.ts';
 import { printReport, type Report, writeReport } from './report.ts';
@@ -36,6 +37,7 @@ const MEASUREMENTS: readonly Measurement[] = [
   languages,
   burst,
   idleSandbox,
+  load,
 ];
 
 /** Names of several at once. */

@@ -83,11 +83,43 @@ export function sandboxStoreContract(name: string, open: () => Promise<SandboxSt
       const store = await open();
       const pool = randomUUID();
       const places = Array.from({ length: 6 }, (_, index) => ({ execution_id: newExecutionId(), user_id: `user-${index}` }));
-      const admitted = await Promise.all([...places, ...places].map((place) => store.admit(pool, place, 2)));
+      const admitted = await Promise.all(
+        [...places, ...places].map((place) => store.admit(pool, place, { inAll: 2, ofUser: 2 })),
+      );
       expect(admitted.filter(Boolean)).toHaveLength(4);
       const holders = (await store.pool(pool)).admitted;
       expect(holders).toHaveLength(2);
       for (const place of holders) expect(places).toContainEqual(place);
+    });
+
+    it('give one person no more places than may be theirs, however many ask at once, and others theirs', async () => {
+      const store = await open();
+      const pool = randomUUID();
+      const placesOf = (user_id: string) => Array.from({ length: 5 }, () => ({ execution_id: newExecutionId(), user_id }));
+      const [greedy, modest] = [placesOf('greedy'), placesOf('modest')];
+      const most = { inAll: 4, ofUser: 3 };
+      const admitted = await Promise.all(greedy.map((place) => store.admit(pool, place, most)));
+      expect(admitted.filter(Boolean)).toHaveLength(3);
+      const others = await Promise.all(modest.map((place) => store.admit(pool, place, most)));
+      expect(others.filter(Boolean)).toHaveLength(1);
+      const first = (await store.pool(pool)).admitted.find(({ user_id }) => user_id === 'greedy');
+      if (!first) throw new Error('nobody was admitted');
+      expect(await store.admit(pool, first, most)).toBe(true);
+      await store.releasePlace(pool, first, null);
+      await store.releasePlace(pool, first, null);
+      const again = await Promise.all(placesOf('greedy').map((place) => store.admit(pool, place, most)));
+      expect(again.filter(Boolean)).toHaveLength(1);
+    });
+
+    it('become idle in their row and in the pool together', async () => {
+      const store = await open();
+      const pool = randomUUID();
+      const sandbox = starting(pool);
+      await store.addStarting(sandbox, 5);
+      const facts = { task_arn: 'arn', address: '10.0.0.1', image_id: IMAGE_ID };
+      const marked = await Promise.all(Array.from({ length: 4 }, () => store.markIdle(sandbox.sandbox_id, facts, later(2))));
+      expect(marked.filter(Boolean)).toHaveLength(1);
+      expect(await store.pool(pool)).toMatchObject({ starting: [], idle: [sandbox.sandbox_id], mean_start_seconds: 2 });
     });
 
     it('take a place back once, and know how long runs and starts took', async () => {
@@ -95,7 +127,7 @@ export function sandboxStoreContract(name: string, open: () => Promise<SandboxSt
       const pool = randomUUID();
       expect(await store.pool(pool)).toMatchObject({ mean_run_seconds: null });
       const place = { execution_id: newExecutionId(), user_id: 'user-1' };
-      await store.admit(pool, place, 2);
+      await store.admit(pool, place, { inAll: 2, ofUser: 2 });
       await store.releasePlace(pool, place, 4);
       await store.releasePlace(pool, place, 400);
       await store.releasePlace(pool, { ...place, execution_id: newExecutionId() }, 400);

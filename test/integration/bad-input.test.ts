@@ -31,6 +31,7 @@ const cases: [name: string, body: unknown, status: number, field: string | null]
   ['a file with neither content nor an upload', { ...good, files: [{ path: 'a' }] }, 422, 'body.files[0]'],
   ['a file with both', { ...good, files: [{ path: 'a', content: '', file_id: 'file_x' }] }, 422, 'body.files[0].file_id'],
   ['an environment variable that steers the loader', { ...good, env: { LD_PRELOAD: '/x' } }, 422, 'body.env.LD_PRELOAD'],
+  ['more context than anybody reads', { ...good, context: { notes: 'x'.repeat(16 * 1024) } }, 422, 'body.context'],
   ['an entrypoint of another language', { ...good, entrypoint: 'main.sh' }, 422, 'body.entrypoint'],
   ['an environment that does not exist', { ...good, environment: 'gpu' }, 422, 'body.environment'],
   ['an environment of another language', { ...good, environment: 'bash' }, 422, 'body.environment'],

@@ -95,12 +95,9 @@ describe('an idle sandbox refuses', () => {
   it('everything about a run that does not exist, and what is not HTTP for it', async () => {
     const headers = { authorization: `Bearer ${await sandbox.sign(hello())}` };
     const ask = async (path: string, init: RequestInit = {}) => refusalOf(await fetch(`${sandbox.url}${path}`, init));
-    expect(await ask('/runs/current/events', { headers })).toEqual([401, 'ticket_invalid']);
-    expect(await ask('/runs/current/cancel', { method: 'POST', headers, body: '{"reason":"x"}' })).toEqual([
-      401,
-      'ticket_invalid',
-    ]);
-    expect(await ask(`/files/${randomUUID()}`, { headers })).toEqual([401, 'ticket_invalid']);
+    expect(await ask('/runs/current/events', { headers })).toEqual([404, 'not_found']);
+    expect(await ask('/runs/current/cancel', { method: 'POST', headers, body: '{"reason":"x"}' })).toEqual([404, 'not_found']);
+    expect(await ask(`/files/${randomUUID()}`, { headers })).toEqual([404, 'not_found']);
     expect(await ask('/nothing')).toEqual([404, 'not_found']);
     expect(await ask('//')).toEqual([404, 'not_found']);
     for (const body of ['', '{', '[]', '{"ticket":1}', '{"ticket":"a","manifest_base64":"***"}', `"${'x'.repeat(8_000_000)}"`]) {

@@ -37,7 +37,7 @@ const subscriptionRow = z.object({ sk: z.string(), cursor: z.int() });
 /** A WebSocket lives two hours at most; what belongs to it is forgotten soon after. */
 const CONNECTION_SECONDS = 2 * 3600 + 600;
 /** A sender that died in the middle blocks the next one no longer than this. */
-const SEND_MS = 20_000;
+export const SEND_MS = 20_000;
 
 const inSeconds = (now: Date, seconds: number): number => Math.floor(now.getTime() / 1000) + seconds;
 const topicKey = (topic: string, connectionId: string) => ({ pk: `topic#${topic}`, sk: connectionId });
@@ -154,16 +154,16 @@ export function dynamoLive(table: string): LiveStore {
       });
     },
 
-    async endSend(topic, connectionId, sent) {
+    async endSend(topic, connectionId, from, sent) {
       try {
         const { Attributes } = await documents.send(
           new UpdateCommand({
             TableName: table,
             Key: topicKey(topic, connectionId),
             UpdateExpression: 'SET #cursor = :sent REMOVE sending_until',
-            ConditionExpression: 'attribute_exists(pk)',
+            ConditionExpression: '#cursor = :from',
             ExpressionAttributeNames: { '#cursor': 'cursor' },
-            ExpressionAttributeValues: { ':sent': sent },
+            ExpressionAttributeValues: { ':sent': sent, ':from': from },
             ReturnValues: 'ALL_NEW',
           }),
         );

@@ -112,37 +112,41 @@ export function dynamoSandboxes(table: string): SandboxStore {
     },
 
     async markIdle(sandboxId, facts, now) {
-      const isIdle = await succeeds({
-        TableName: table,
-        Key: { sandbox_id: sandboxId },
-        UpdateExpression: 'SET #status = :idle, task_arn = :arn, address = :address, image_id = :image, updated_at = :now',
-        ConditionExpression: '#status = :starting',
-        ExpressionAttributeNames: { '#status': 'status' },
-        ExpressionAttributeValues: {
-          ':idle': 'idle',
-          ':starting': 'starting',
-          ':arn': facts.task_arn,
-          ':address': facts.address,
-          ':image': facts.image_id,
-          ':now': now.toISOString(),
-        },
-      });
-      if (!isIdle) return false;
       const row = await this.get(sandboxId);
-      await documents.send(
-        new UpdateCommand({
-          TableName: table,
-          Key: poolKey(row?.pool ?? 'default'),
-          UpdateExpression: 'ADD #idle :member, starts :one, start_ms :took DELETE #starting :member',
-          ExpressionAttributeNames: { '#starting': 'starting', '#idle': 'idle' },
-          ExpressionAttributeValues: {
-            ':member': new Set([sandboxId]),
-            ':one': 1,
-            ':took': row ? now.getTime() - Date.parse(row.created_at) : 0,
+      if (row?.status !== 'starting') return false;
+      const written = await transact([
+        {
+          Update: {
+            TableName: table,
+            Key: { sandbox_id: sandboxId },
+            UpdateExpression: 'SET #status = :idle, task_arn = :arn, address = :address, image_id = :image, updated_at = :now',
+            ConditionExpression: '#status = :starting',
+            ExpressionAttributeNames: { '#status': 'status' },
+            ExpressionAttributeValues: {
+              ':idle': 'idle',
+              ':starting': 'starting',
+              ':arn': facts.task_arn,
+              ':address': facts.address,
+              ':image': facts.image_id,
+              ':now': now.toISOString(),
+            },
           },
-        }),
-      );
-      return true;
+        },
+        {
+          Update: {
+            TableName: table,
+            Key: poolKey(row.pool),
+            UpdateExpression: 'ADD #idle :member, starts :one, start_ms :took DELETE #starting :member',
+            ExpressionAttributeNames: { '#starting': 'starting', '#idle': 'idle' },
+            ExpressionAttributeValues: {
+              ':member': new Set([sandboxId]),
+              ':one': 1,
+              ':took': now.getTime() - Date.parse(row.created_at),
+            },
+          },
+        },
+      ]);
+      return written.outcome === 'written';
     },
 
     async claim(sandboxId, execution, now) {
@@ -196,24 +200,30 @@ export function dynamoSandboxes(table: string): SandboxStore {
       return isStopped;
     },
 
-    admit: (pool, place, maxConcurrent) =>
+    admit: (pool, place, most) =>
       succeeds({
         TableName: table,
         Key: poolKey(pool),
-        UpdateExpression: 'ADD #admitted :member',
-        ConditionExpression: 'attribute_not_exists(#admitted) OR size(#admitted) < :max OR contains(#admitted, :id)',
-        ExpressionAttributeNames: { '#admitted': 'admitted' },
-        ExpressionAttributeValues: { ':member': new Set([memberOf(place)]), ':id': memberOf(place), ':max': maxConcurrent },
+        UpdateExpression: 'ADD #admitted :member, #own :member',
+        ConditionExpression:
+          'contains(#admitted, :id) OR ((attribute_not_exists(#admitted) OR size(#admitted) < :inAll) AND (attribute_not_exists(#own) OR size(#own) < :ofUser))',
+        ExpressionAttributeNames: { '#admitted': 'admitted', '#own': ownPlaces(place) },
+        ExpressionAttributeValues: {
+          ':member': new Set([memberOf(place)]),
+          ':id': memberOf(place),
+          ':inAll': most.inAll,
+          ':ofUser': Math.min(most.ofUser, most.inAll),
+        },
       }),
 
     async releasePlace(pool, place, usedSeconds) {
       await succeeds({
         TableName: table,
         Key: poolKey(pool),
-        UpdateExpression: `DELETE #admitted :member${usedSeconds === null ? '' : ' ADD runs :one, run_ms :used'}`,
+        UpdateExpression: `DELETE #admitted :member, #own :member${usedSeconds === null ? '' : ' ADD runs :one, run_ms :used'}`,
         // It still holds the place: what is repeated counts once.
         ConditionExpression: 'contains(#admitted, :id)',
-        ExpressionAttributeNames: { '#admitted': 'admitted' },
+        ExpressionAttributeNames: { '#admitted': 'admitted', '#own': ownPlaces(place) },
         ExpressionAttributeValues: {
           ':member': new Set([memberOf(place)]),
           ':id': memberOf(place),
@@ -223,6 +233,9 @@ export function dynamoSandboxes(table: string): SandboxStore {
     },
   };
 }
+
+/** The places of one person are a set of their own beside all of them, so that its size can be a condition. */
+const ownPlaces = ({ user_id }: Place): string => `admitted#${user_id}`;
 
 /** Members of a set are strings; neither id holds a space. */
 const memberOf = ({ execution_id, user_id }: Place): string => `${execution_id} ${user_id}`;

@@ -10,11 +10,14 @@ const keyOf = (executionId: string): string => `{${executionId}}:events`;
 const KEPT_SECONDS = 24 * 3600;
 const CONNECT_MS = 2000;
 const COMMAND_MS = 2000;
+/** After a failure nobody waits for it again so soon: events are durable without it, and readers find them there. */
+const AWAY_MS = 5000;
 
 export function valkeyLiveLog(url: string): LiveLog & { ping(): Promise<boolean> } {
   const commands = lazily(() => connect(url, CONNECT_MS));
   // A blocking read holds its connection, so waiting has its own.
   const waits = lazily(() => connect(url, CONNECT_MS));
+  let awayUntil = 0;
 
   const send = async <T>(
     connection: ReturnType<typeof lazily>,
@@ -35,12 +38,14 @@ export function valkeyLiveLog(url: string): LiveLog & { ping(): Promise<boolean>
   return {
     async append(executionId, events) {
       const key = keyOf(executionId);
+      if (Date.now() < awayUntil) return false;
       try {
         const added = events.map((event) => send(commands, key, ['XADD', key, `${event.seq}-0`, 'event', JSON.stringify(event)]));
         await Promise.all(added);
         await send(commands, key, ['EXPIRE', key, String(KEPT_SECONDS)]);
         return true;
       } catch {
+        awayUntil = Date.now() + AWAY_MS;
         return false;
       }
     },

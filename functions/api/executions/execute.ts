@@ -15,9 +15,9 @@ import { viewOf } from './read.ts';
 type Request = ApiRequest<typeof executeRoute>;
 
 export async function execute(parts: Parts, request: Request): Promise<ApiAnswer<typeof executeRoute>> {
-  const waitSeconds = preferredWait(request.headers.prefer);
+  const waitUntil = parts.clock.now().getTime() + preferredWait(request.headers.prefer) * 1000;
   const executionId = await submit(parts, request);
-  const view = await waitUntilDone(parts, executionId, waitSeconds);
+  const view = await waitUntilDone(parts, executionId, waitUntil);
   const location = { location: `/api/v1/executions/${executionId}` };
   if (view.phase === 'done') return { status: 200, body: view, headers: location };
   return { status: 202, body: view, headers: location };
@@ -125,8 +125,8 @@ function preferredWait(prefer: string | undefined): number {
   return seconds === undefined ? 0 : Math.min(Number(seconds), LONG_POLL_MAX_SECONDS);
 }
 
-async function waitUntilDone(parts: Parts, executionId: string, seconds: number): Promise<ExecutionResult> {
-  const until = parts.clock.now().getTime() + seconds * 1000;
+/** The time counts from the request on: what its files took is part of it, and the gateway waits for nobody. */
+async function waitUntilDone(parts: Parts, executionId: string, until: number): Promise<ExecutionResult> {
   for (let seen = 0; ; ) {
     const row = await parts.executions.get(executionId);
     if (!row) throw new Error(`execution ${executionId} vanished after it was written`);

@@ -31,3 +31,10 @@ it('an outcome fits a row of 400 KB, whatever a program calls its files', () => 
   expect(outcome.files.length).toBeGreaterThan(10);
   expect(outcome.files_skipped.at(-2)).toMatchObject({ name: `${1000 - outcome.files.length} more` });
 });
+
+it('files that never left their sandbox are not said to be there', () => {
+  const file: RunEvent = { seq: 1, at, type: 'file', file_id: '1', name: 'a.txt', size_bytes: 1, sha256: 'a'.repeat(64) };
+  const lost = outcomeOf([file], 'python', { code: 'sandbox_lost', message: 'gone' });
+  expect(lost).toMatchObject({ files: [], files_skipped: [{ name: 'a.txt', reason: 'not collected' }] });
+  expect(outcomeOf([file], 'python', null).files).toMatchObject([{ name: 'a.txt' }]);
+});

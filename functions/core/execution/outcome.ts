@@ -21,9 +21,17 @@ export function outcomeOf(events: readonly RunEvent[], language: Language, failu
     stderr: exit?.stderr ?? seenOf(events, 'stderr'),
     resource_usage: { ...usage, cpu_ms: Math.round(usage.cpu_ms) },
     duration_seconds: exit ? Math.round(exit.duration_ms) / 1000 : secondsBetween(started, events.at(-1)),
-    ...listed(events.filter((event) => event.type === 'file').map(artifactOf), exit?.files_skipped ?? []),
+    ...filesOf(events, failure !== null),
     prestarted: started?.prestarted ?? null,
   };
+}
+
+/** Where the run's end is not its own, what it left was not carried out of its sandbox, and cannot be fetched. */
+function filesOf(events: readonly RunEvent[], isUncollected: boolean): Pick<ExecutionOutcome, 'files' | 'files_skipped'> {
+  const files = events.filter((event) => event.type === 'file').map(artifactOf);
+  const skipped = events.flatMap((event) => (event.type === 'exit' ? event.files_skipped : []));
+  if (!isUncollected) return listed(files, skipped);
+  return listed([], [...files.map(({ name }) => ({ name, reason: 'not collected' })), ...skipped]);
 }
 
 /** A row holds 400 KB, and names are the program's to choose. */

@@ -13,6 +13,7 @@ const submitted = { action: 'submitted', actor: 'user-1', at: NOW.toISOString(),
 function reconciler({ secondsLater = 61 } = {}) {
   const running = new Set<string>();
   const started: string[] = [];
+  const reported: string[] = [];
   const parts = {
     executions: memoryExecutions(),
     approvals: memoryApprovals(),
@@ -24,6 +25,7 @@ function reconciler({ secondsLater = 61 } = {}) {
     tokens: memoryTokens(),
     clock: { now: () => new Date(NOW.getTime() + secondsLater * 1000) },
     untouchedMs: 60_000,
+    report: (what: string) => void reported.push(what),
   };
   const add = async (row: Execution): Promise<string> => {
     await parts.executions.create(row, appendToChain(row.execution_id, EMPTY_CHAIN, submitted).record, null);
@@ -38,7 +40,7 @@ function reconciler({ secondsLater = 61 } = {}) {
     await parts.approvals.create(request, appendToChain(request.approval_id, EMPTY_CHAIN, submitted).record);
     return id;
   };
-  return { parts, running, started, add, addWaiting };
+  return { parts, running, started, reported, add, addWaiting };
 }
 
 describe('the reconciler', () => {
@@ -66,7 +68,7 @@ describe('the reconciler', () => {
     const ids = [await addWaiting(null), await add(queuedExecution())];
     for (const id of ids) running.add(id);
     await reconcile(parts);
-    expect(started).toEqual(ids.map((id) => `${id}-2`));
+    expect(started.sort()).toEqual(ids.map((id) => `${id}-2`).sort());
   });
 
   it('starts again what was decided a minute ago and did not go on', async () => {
@@ -89,6 +91,19 @@ describe('the reconciler', () => {
     expect(started).toEqual([`${lost}-2`]);
   });
 
+  it('mends the others although one cannot be mended, and says which', async () => {
+    const { parts, started, reported, add } = reconciler();
+    const rows = [await add(queuedExecution()), await add(queuedExecution()), await add(queuedExecution())];
+    const { start } = parts.machine;
+    parts.machine.start = async (id, attempt) => {
+      if (id === rows[1]) throw new Error('the service is busy');
+      await start(id, attempt);
+    };
+    expect(await reconcile(parts)).toMatchObject({ restarted: 2 });
+    expect(started.sort()).toEqual([`${rows[0]}-2`, `${rows[2]}-2`].sort());
+    expect(reported).toEqual([rows[1]]);
+  });
+
   it('is more patient with each attempt', async () => {
     const { parts, started, add } = reconciler({ secondsLater: 100 });
     await add({ ...queuedExecution(newExecutionId()), attempt: 2 });
@@ -98,7 +113,7 @@ describe('the reconciler', () => {
 
   it('gives back the place of an execution that ended or never was', async () => {
     const { parts } = reconciler();
-    await parts.sandboxes.admit('default', { execution_id: newExecutionId(), user_id: 'user-1' }, 5);
+    await parts.sandboxes.admit('default', { execution_id: newExecutionId(), user_id: 'user-1' }, { inAll: 5, ofUser: 5 });
     expect(await reconcile(parts)).toMatchObject({ released: 1 });
     expect((await parts.sandboxes.pool('default')).admitted).toEqual([]);
   });

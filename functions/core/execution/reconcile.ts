@@ -21,12 +21,15 @@ export interface ReconcilerParts {
   readonly clock: Clock;
   /** Rows touched more recently are somebody's work in progress. */
   readonly untouchedMs: number;
+  /** Told of each thing that could not be mended now; the rest goes on. */
+  readonly report: (what: string, error: unknown) => void;
 }
 
 /** Each attempt is given that time once more than the one before, up to so many: what cannot be served now is not tried for ever at full pace. */
 const MOST_PATIENCE = 15;
 const BATCH = 100;
-const OPEN_PHASES = ['awaiting_approval', 'queued', 'starting', 'running', 'collecting'] as const satisfies ExecutionPhase[];
+/** What holds a sandbox first. */
+const OPEN_PHASES = ['running', 'collecting', 'starting', 'queued', 'awaiting_approval'] as const satisfies ExecutionPhase[];
 
 export async function reconcile(parts: ReconcilerParts): Promise<{ restarted: number; expired: number; released: number }> {
   const expired = await expireApprovals(parts);
@@ -43,7 +46,12 @@ async function restartUnserved(parts: ReconcilerParts): Promise<number> {
       // Untouched longest come first: behind one touched a moment ago there is none to look at.
       if (agoMs < parts.untouchedMs) break;
       if (agoMs < parts.untouchedMs * Math.min(row.attempt, MOST_PATIENCE)) continue;
-      if (!(await isServed(parts, row)) && (await restart(parts, row))) restarted += 1;
+      const isRestarted = await isolated(
+        parts,
+        row.execution_id,
+        async () => !(await isServed(parts, row)) && (await restart(parts, row)),
+      );
+      if (isRestarted) restarted += 1;
     }
   }
   return restarted;
@@ -62,6 +70,16 @@ async function isServed(parts: ReconcilerParts, row: Execution): Promise<boolean
   return await parts.machine.isRunning(row.execution_id, row.attempt);
 }
 
+/** One thing that cannot be mended does not keep the others from it; undefined after a fault. */
+async function isolated<T>(parts: ReconcilerParts, what: string, mend: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await mend();
+  } catch (error) {
+    parts.report(what, error);
+    return undefined;
+  }
+}
+
 async function restart(parts: ReconcilerParts, row: Execution): Promise<boolean> {
   const { row: after, changed } = await update(parts.executions, row.execution_id, parts.clock.now(), (current) =>
     takeOver(current, row.attempt),
@@ -78,12 +96,14 @@ async function expireApprovals(parts: ReconcilerParts): Promise<number> {
     for (const open of page.items) {
       const now = parts.clock.now();
       if (now.toISOString() < open.expires_at) continue;
-      const { row, result } = await updateApproval(parts.approvals, open.approval_id, now, (request) => {
-        const change = expire(request, now);
-        return change && { change };
+      await isolated(parts, open.approval_id, async () => {
+        const { row, result } = await updateApproval(parts.approvals, open.approval_id, now, (request) => {
+          const change = expire(request, now);
+          return change && { change };
+        });
+        if (result) expired += 1;
+        if (row?.task_token) await parts.tokens.complete(row.task_token);
       });
-      if (result) expired += 1;
-      if (row?.task_token) await parts.tokens.complete(row.task_token);
     }
     cursor = page.cursor;
   } while (cursor !== null);
@@ -94,10 +114,12 @@ async function releaseEnded(parts: ReconcilerParts): Promise<number> {
   const { admitted } = await parts.sandboxes.pool(DEFAULT_POOL);
   let released = 0;
   for (const place of admitted) {
-    const row = await parts.executions.get(place.execution_id);
-    if (row && row.phase !== 'done') continue;
-    await release(parts, place, row);
-    released += 1;
+    await isolated(parts, place.execution_id, async () => {
+      const row = await parts.executions.get(place.execution_id);
+      if (row && row.phase !== 'done') return;
+      await release(parts, place, row);
+      released += 1;
+    });
   }
   return released;
 }

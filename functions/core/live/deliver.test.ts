@@ -82,7 +82,8 @@ function subscriber(failures: boolean[]) {
     noteMore: async (_topic, _connection, seq) => {
       state.wanted = Math.max(state.wanted, seq);
     },
-    endSend: async (_topic, _connection, sent) => {
+    endSend: async (_topic, _connection, from, sent) => {
+      if (state.cursor !== from) return false;
       state.cursor = sent;
       state.sending = false;
       return state.wanted > state.cursor;

@@ -40,7 +40,7 @@ export async function deliver(
       sent = frame.lastSeq;
     }
   } finally {
-    if (await parts.store.endSend(topic, connection, sent)) await parts.catchUp(executionId, connection);
+    if (await parts.store.endSend(topic, connection, cursor, sent)) await parts.catchUp(executionId, connection);
   }
 }
 

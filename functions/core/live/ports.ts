@@ -21,8 +21,11 @@ export interface LiveStore {
   beginSend(topic: string, connectionId: string, from: number, now: Date): Promise<boolean>;
   /** Somebody who could not send notes how far there is something to send. */
   noteMore(topic: string, connectionId: string, seq: number): Promise<void>;
-  /** Moves the cursor to what was sent. True when more was noted meanwhile. */
-  endSend(topic: string, connectionId: string, sent: number): Promise<boolean>;
+  /**
+   * Moves the cursor from where this sender began to what it sent; one that took so long that another began leaves everything as it is.
+   * True when more was noted meanwhile.
+   */
+  endSend(topic: string, connectionId: string, from: number, sent: number): Promise<boolean>;
 }
 
 /** `gone` when the connection no longer exists. */

@@ -82,6 +82,15 @@ describe('admission', () => {
     expect(new Set(parts.tokens.completed).size).toBe(2);
   });
 
+  it('serves a second person although a first has a longer queue than anybody looks at', async () => {
+    const parts = await prepare(300, 3);
+    const other = { ...queuedExecution(newExecutionId(), 'user-2'), queue_token: 'token-of-the-other' };
+    const late = { ...other, queued_at: new Date(NOW.getTime() + 3600_000).toISOString() };
+    const draft = { action: 'submitted', actor: 'user-2', at: late.created_at, details: {} };
+    await parts.executions.create(late, appendToChain(late.execution_id, EMPTY_CHAIN, draft).record, null);
+    expect(await admitWaiting(parts)).toContain(late.execution_id);
+  });
+
   it('waits for an idle sandbox', async () => {
     const parts = await prepare(3, 0);
     expect(await admitWaiting(parts)).toEqual([]);

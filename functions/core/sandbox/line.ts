@@ -10,7 +10,8 @@ import type { Place, PoolState, SandboxStore } from './ports.ts';
 type Queued = ExecutionIn<'queued'>;
 
 export const DEFAULT_POOL = 'default';
-const LINE_LIMIT = 200;
+/** As far as the line is looked at: one person with a long queue must not hide everybody behind it. */
+const LINE_LIMIT = 1000;
 
 type Waiting = Pick<Queued, 'queued_at' | 'execution_id' | 'max_concurrent'> & {
   readonly requester: { readonly user_id: string };
@@ -107,14 +108,24 @@ export async function admitNext(parts: LineParts, { waiting, pool }: Line): Prom
     if (!row.queue_token) continue;
     const place = { execution_id: row.execution_id, user_id: row.requester.user_id };
     const holdsPlace = pool.admitted.some((one) => one.execution_id === row.execution_id);
-    if (!holdsPlace && !(await parts.sandboxes.admit(DEFAULT_POOL, place, parts.maxConcurrent))) break;
+    // Others admit at the same time, so that what was free when the pool was looked at may be taken by now: for this person, or in all.
+    if (!holdsPlace && !(await parts.sandboxes.admit(DEFAULT_POOL, place, mostFor(parts, row)))) continue;
     await parts.tokens.complete(row.queue_token);
     admitted.push(row.execution_id);
   }
   return admitted;
 }
 
+const mostFor = ({ maxConcurrent }: LineParts, row: Queued) => ({
+  inAll: maxConcurrent,
+  ofUser: row.max_concurrent ?? maxConcurrent,
+});
+
 async function waitingRows(executions: ExecutionStore): Promise<Queued[]> {
-  const rows = await executions.listOpen('queued', LINE_LIMIT);
-  return rows.filter((row) => row.phase === 'queued');
+  const rows: Queued[] = [];
+  for await (const row of executions.everyOpen('queued')) {
+    if (row.phase === 'queued') rows.push(row);
+    if (rows.length >= LINE_LIMIT) break;
+  }
+  return rows;
 }

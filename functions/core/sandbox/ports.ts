@@ -26,7 +26,7 @@ export interface SandboxStore {
   setTask(sandboxId: string, taskArn: string): Promise<void>;
   /** True for one caller every so often: whoever gets it asks the sandbox whether it is ready. */
   beginProbe(sandboxId: string, now: Date, againAfterMs: number): Promise<boolean>;
-  /** starting → idle; false when the sandbox is anything else by now. */
+  /** starting → idle, in its row and in the pool or in neither; false when the sandbox is anything else by now. */
   markIdle(sandboxId: string, facts: { task_arn: string; address: string; image_id: string }, now: Date): Promise<boolean>;
   /** idle → claimed for exactly one caller, who has `leavePool` follow. */
   claim(
@@ -38,8 +38,11 @@ export interface SandboxStore {
   leavePool(sandboxId: string, pool: string): Promise<void>;
   /** Any state → stopped; leaves the pool. False when it was stopped already. */
   markStopped(sandboxId: string, reason: string, now: Date): Promise<boolean>;
-  /** Takes a place among the concurrent executions; true also when the execution holds one already. */
-  admit(pool: string, place: Place, maxConcurrent: number): Promise<boolean>;
+  /**
+   * Takes a place among the concurrent executions, at most so many in all and so many of one person; true also when the execution
+   * holds one already. Both bounds are exact under any number of callers.
+   */
+  admit(pool: string, place: Place, most: { readonly inAll: number; readonly ofUser: number }): Promise<boolean>;
   /** Gives the place back, and remembers how long it was used. Repeating it changes nothing. */
   releasePlace(pool: string, place: Place, usedSeconds: number | null): Promise<void>;
   /** True for one caller until the time is over. */

@@ -16,6 +16,7 @@ const parts = {
   tokens: taskTokens,
   clock,
   untouchedMs: Number(environment.UNTOUCHED_MS),
+  report: (what: string, error: unknown) => log.error('not mended', error, { entity_id: what }),
 };
 
 export async function handler() {

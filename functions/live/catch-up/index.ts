@@ -1,5 +1,5 @@
 import { dynamoExecutions } from '../../adapters/dynamo/executions.ts';
-import { dynamoLive } from '../../adapters/dynamo/live.ts';
+import { dynamoLive, SEND_MS } from '../../adapters/dynamo/live.ts';
 import { invokeNow } from '../../adapters/lambda/invoke.ts';
 import { s3Objects } from '../../adapters/s3/objects.ts';
 import { valkeyLiveLog } from '../../adapters/valkey/live-log.ts';
@@ -15,8 +15,12 @@ const store = dynamoLive(environment.EPHEMERA_TABLE);
 const parts = { live: valkeyLiveLog(environment.VALKEY_URL), objects: s3Objects(environment.DATA_BUCKET) };
 
 const EVENTS_AT_ONCE = 100;
-/** When the cursor does not move, another sender is at work; it will see the note that it has more to do. */
-const PATIENCE = 20;
+/**
+ * When the cursor does not move, another sender is at work, which sees the note that it has more to do; or it died at work, and its
+ * right to send runs out. So this waits a little longer than that right lasts.
+ */
+const PAUSE_MS = 200;
+const PATIENCE = Math.ceil((SEND_MS + 2000) / PAUSE_MS);
 
 /** Sends a subscriber what the log holds after its cursor, then how the execution stands. */
 export const handler = taskHandler('catch up', catchUpRequest, async ({ execution_id, connection_id }) => {
@@ -37,7 +41,7 @@ export const handler = taskHandler('catch up', catchUpRequest, async ({ executio
     if (after && after.cursor > subscription.cursor) idle = 0;
     else {
       idle += 1;
-      await wait(100);
+      await wait(PAUSE_MS);
     }
   }
   return { outcome: 'another_sender' };

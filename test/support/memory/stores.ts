@@ -248,9 +248,10 @@ export function memorySandboxes(): SandboxStore {
       });
       return true;
     },
-    async admit(name, place, max) {
+    async admit(name, place, most) {
       const { admitted } = poolOf(name);
-      if (!admitted.has(place.execution_id) && admitted.size >= max) return false;
+      const own = [...admitted.values()].filter((other) => other.user_id === place.user_id).length;
+      if (!admitted.has(place.execution_id) && (admitted.size >= most.inAll || own >= most.ofUser)) return false;
       admitted.set(place.execution_id, place);
       return true;
     },

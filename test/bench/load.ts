@@ -1,0 +1,142 @@
+import { createHash } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Answer, as, type Client, submit } from '../support/airlock.ts';
+import type { Measurement } from './measurement.ts';
+
+/** One kind of request: how often of a hundred, and whether an answer says what it should. */
+interface Kind {
+  readonly share: number;
+  readonly send: (client: Client) => Promise<Answer<unknown>>;
+  readonly isRight: (answer: Answer<unknown>) => boolean;
+}
+
+interface Tally {
+  readonly rate: number;
+  readonly latencies: number[];
+  right: number;
+  wrong: number;
+  refused: number;
+  failed: number;
+}
+
+const PROBE_SECONDS = 8;
+const FULL_SECONDS = 60;
+const FIRST_RATE = 10;
+/** More in flight than this is a queue that grows. */
+const MOST_IN_FLIGHT = 400;
+
+/**
+ * The highest rate at which at least 99 of 100 answers are right and none is a fault of ours; requests are sent on time whether or not
+ * earlier ones were answered. Doubled until it breaks, halved between, held for a minute; then twice of it.
+ */
+export const load: Measurement = {
+  name: 'load',
+  rounds: { usual: 1, full: 1 },
+  async measure() {
+    const client = await as('developer');
+    const kinds = await kindsFor();
+    let good = 0;
+    let bad = Number.POSITIVE_INFINITY;
+    for (let rate = FIRST_RATE; bad - good > Math.max(2, good * 0.1); rate = Math.min(good * 2, (good + bad) / 2) || rate / 2) {
+      const tally = await run(client, kinds, rate, PROBE_SECONDS);
+      if (isGood(tally)) good = rate;
+      else bad = rate;
+      await sleep(2000);
+    }
+    let held = await run(client, kinds, good, FULL_SECONDS);
+    while (!isGood(held) && good > 1) {
+      good *= 0.85;
+      held = await run(client, kinds, good, FULL_SECONDS);
+    }
+    await sleep(5000);
+    const double = await run(client, kinds, good * 2, FULL_SECONDS);
+    return [
+      { what: `highest rate held for ${FULL_SECONDS} s (30 % writes)`, unit: '/min', samples: [good * 60], bars: [] },
+      { what: '  answered after', unit: 'ms', samples: held.latencies, bars: [] },
+      { what: '  right answers, of a hundred', unit: '×', samples: [share(held, held.right)], bars: [] },
+      {
+        what: 'at twice that rate: right answers, of a hundred',
+        unit: '×',
+        samples: [share(double, double.right)],
+        bars: [],
+        note: `the rest: ${double.refused} times 429 or 503, ${double.failed} times something else, ${double.wrong} wrong answers`,
+      },
+    ];
+  },
+};
+
+const total = ({ right, wrong, refused, failed }: Tally): number => right + wrong + refused + failed;
+const share = (tally: Tally, count: number): number => (100 * count) / Math.max(1, total(tally));
+const isGood = (tally: Tally): boolean => tally.failed === 0 && tally.wrong === 0 && share(tally, tally.right) >= 99;
+
+async function kindsFor(): Promise<Kind[]> {
+  const known = await submit({ language: 'python', code: 'print("known")', label: 'load', approval_required: true });
+  const sha256 = createHash('sha256').update('x').digest('hex');
+  const path = `/api/v1/executions/${known.execution_id}`;
+  return [
+    {
+      share: 40,
+      send: (client) => client.call('GET', path),
+      isRight: ({ status, body }) => status === 200 && (body as { digest: string }).digest === known.digest,
+    },
+    {
+      share: 15,
+      send: (client) => client.call('GET', '/api/v1/executions?limit=5'),
+      isRight: ({ status, body }) => status === 200 && (body as { executions: unknown[] }).executions.length > 0,
+    },
+    {
+      share: 15,
+      send: (client) => client.call('GET', '/api/v1/me'),
+      isRight: ({ status, body }) => status === 200 && (body as { roles: string[] }).roles.includes('developer'),
+    },
+    {
+      share: 27,
+      send: (client) => client.call('POST', '/api/v1/files', { name: 'x.txt', size_bytes: 1, sha256 }),
+      isRight: ({ status, body }) => status === 201 && (body as { file_id: string }).file_id.startsWith('file_'),
+    },
+    {
+      share: 3,
+      send: (client) =>
+        client.call('POST', '/api/v1/execute', { language: 'python', code: 'print(1)', label: 'load', approval_required: true }),
+      isRight: ({ status, body }) => status === 202 && (body as { phase: string }).phase === 'awaiting_approval',
+    },
+  ];
+}
+
+async function run(client: Client, kinds: readonly Kind[], rate: number, seconds: number): Promise<Tally> {
+  const tally: Tally = { rate, latencies: [], right: 0, wrong: 0, refused: 0, failed: 0 };
+  const order = kinds.flatMap((kind) => Array.from({ length: kind.share }, () => kind));
+  const flying = new Set<Promise<void>>();
+  const startedAt = performance.now();
+  for (let sent = 0; sent < rate * seconds; sent += 1) {
+    const due = startedAt + (sent * 1000) / rate;
+    const wait = due - performance.now();
+    if (wait > 1) await sleep(wait);
+    if (flying.size >= MOST_IN_FLIGHT) {
+      tally.failed += 1;
+      continue;
+    }
+    // A step that shares no factor with a hundred visits every kind in its share.
+    const kind = order[(sent * 37) % order.length];
+    if (!kind) continue;
+    const request = one(client, kind, tally).finally(() => flying.delete(request));
+    flying.add(request);
+  }
+  await Promise.all(flying);
+  return tally;
+}
+
+async function one(client: Client, kind: Kind, tally: Tally): Promise<void> {
+  const sentAt = performance.now();
+  try {
+    const answer = await kind.send(client);
+    if (kind.isRight(answer)) {
+      tally.right += 1;
+      tally.latencies.push(performance.now() - sentAt);
+    } else if (answer.status === 429 || answer.status === 503) tally.refused += 1;
+    else if (answer.status < 300) tally.wrong += 1;
+    else tally.failed += 1;
+  } catch {
+    tally.failed += 1;
+  }
+}
