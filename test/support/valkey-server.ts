@@ -17,7 +17,8 @@ export interface ValkeyServer {
   thaw(): void;
 }
 
-export async function valkeyServer(): Promise<ValkeyServer> {
+/** With `isCluster` it speaks cluster mode, as the one on AWS does, and is all of the cluster. */
+export async function valkeyServer({ isCluster = false } = {}): Promise<ValkeyServer> {
   const port = await freePort();
   const url = `redis://127.0.0.1:${port}`;
   let running: { process: ReturnType<typeof spawn>; directory: string } | null = null;
@@ -25,8 +26,9 @@ export async function valkeyServer(): Promise<ValkeyServer> {
   const start = async (): Promise<void> => {
     const directory = mkdtempSync(join(tmpdir(), 'airlock-valkey-'));
     const settings = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', directory];
+    if (isCluster) settings.push('--cluster-enabled', 'yes', '--cluster-announce-ip', '127.0.0.1');
     running = { process: spawn('redis-server', settings, { stdio: 'ignore' }), directory };
-    await answers(url);
+    await answers(url, isCluster);
   };
   const stop = async (): Promise<void> => {
     const ended = running;
@@ -40,7 +42,7 @@ export async function valkeyServer(): Promise<ValkeyServer> {
 
   await start();
   return {
-    url,
+    url: isCluster ? `${url}?cluster=true` : url,
     start,
     stop,
     freeze: () => void running?.process.kill('SIGSTOP'),
@@ -48,22 +50,26 @@ export async function valkeyServer(): Promise<ValkeyServer> {
   };
 }
 
-async function answers(url: string): Promise<void> {
+async function answers(url: string, isCluster: boolean): Promise<void> {
   for (let attempt = 0; attempt < 100; attempt += 1) {
     const client = createClient({ url, socket: { reconnectStrategy: false } });
     client.on('error', () => {});
     try {
       await client.connect();
+      if (isCluster) await client.sendCommand(['CLUSTER', 'ADDSLOTSRANGE', '0', '16383']);
+      while (isCluster && !(await client.sendCommand<string>(['CLUSTER', 'INFO'])).includes('cluster_state:ok')) await pause();
       await client.ping();
       return;
     } catch {
-      await new Promise((resolve) => setTimeout(resolve, 50));
+      await pause();
     } finally {
       client.destroy();
     }
   }
   throw new Error(`no redis-server answers at ${url}`);
 }
+
+const pause = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 50));
 
 async function freePort(): Promise<number> {
   const server = createServer();
