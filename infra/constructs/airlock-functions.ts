@@ -85,8 +85,9 @@ export class AirlockFunctions extends Construct {
     executions.allow(['states:StartExecution'], [this.#props.stateMachineArn]);
 
     // Links it signs can do what it may do: nothing but write uploads.
-    const files = this.#add('api/files', API_TIMEOUT, undefined, {
+    const files = this.#add('api/files', API_TIMEOUT, functions, {
       ...this.#signedIn(),
+      ...this.#valkey(),
       ...this.#table('EPHEMERA'),
       ...this.#objects(),
     });
@@ -94,8 +95,9 @@ export class AirlockFunctions extends Construct {
     tables.ephemera.allow(files.lambda, 'PutItem');
     this.#mayWrite(bucket, files, 'uploads');
 
-    const approvals = this.#add('api/approvals', API_TIMEOUT, undefined, {
+    const approvals = this.#add('api/approvals', API_TIMEOUT, functions, {
       ...this.#signedIn(),
+      ...this.#valkey(),
       ...this.#table('APPROVALS', 'EXECUTIONS', 'AUDIT'),
       ...this.#objects(),
     });
@@ -106,19 +108,38 @@ export class AirlockFunctions extends Construct {
     this.#mayRead(bucket, approvals, 'manifests');
     approvals.mayCompleteTasksOf(this.#props.stateMachineArn);
 
-    const auth = this.#add('api/auth', API_TIMEOUT, undefined, { ...this.#signedIn(), ...this.#table('AUDIT') });
+    // Those who speak with Cognito stand outside, and have their requests counted.
+    const checkLimits = { CHECK_LIMITS_FUNCTION: this.#nameOf('tasks/check-limits') };
+    const auth = this.#add('api/auth', API_TIMEOUT, undefined, {
+      ...this.#signedIn(),
+      ...this.#table('AUDIT'),
+      ...checkLimits,
+    });
+    auth.mayInvoke('tasks/check-limits');
     // Rows of people only: the verification keys lie in the same table.
     tables.identity.allowOn('user#*', auth.lambda, 'GetItem', 'UpdateItem');
     tables.identity.allowOn('admins', auth.lambda, 'UpdateItem');
 
-    const identity = this.#add('api/identity', API_TIMEOUT, undefined, { ...this.#signedIn(), ...this.#table('AUDIT') });
+    const identity = this.#add('api/identity', API_TIMEOUT, undefined, {
+      ...this.#signedIn(),
+      ...this.#table('AUDIT'),
+      ...checkLimits,
+    });
+    identity.mayInvoke('tasks/check-limits');
     tables.identity.allow(identity.lambda, 'GetItem', 'UpdateItem', 'Query');
     tables.audit.allow(identity.lambda, 'PutItem');
     this.#props.signIn.mayManageUsers(identity);
 
-    const live = this.#add('api/live', API_TIMEOUT, undefined, { ...this.#signedIn(), ...this.#table('EPHEMERA') });
+    const live = this.#add('api/live', API_TIMEOUT, functions, {
+      ...this.#signedIn(),
+      ...this.#valkey(),
+      ...this.#table('EPHEMERA'),
+    });
     tables.identity.allow(live.lambda, 'GetItem');
     tables.ephemera.allow(live.lambda, 'PutItem');
+
+    const security = this.#add('api/security', API_TIMEOUT, functions, { ...this.#signedIn(), ...this.#valkey() });
+    tables.identity.allow(security.lambda, 'GetItem');
 
     const health = this.#add('api/health', API_TIMEOUT, functions, {
       ...this.#signedIn(),
@@ -262,6 +283,8 @@ export class AirlockFunctions extends Construct {
 
     const probe = this.#add('tasks/probe-sandbox', Duration.minutes(1), network.dispatchers, this.#table('SANDBOXES'));
     tables.sandboxes.allow(probe.lambda, 'GetItem', 'UpdateItem');
+
+    this.#add('tasks/check-limits', Duration.seconds(5), network.functions, this.#valkey());
   }
 
   #events(): void {

@@ -1,8 +1,7 @@
 import { createHash } from 'node:crypto';
 import { ClientClosedError, ClientOfflineError, DisconnectsClientError, ErrorReply, SocketClosedUnexpectedlyError } from 'redis';
-import type { Bucket } from '../../core/limits/buckets.ts';
 import { type EmptyAt, paceOf } from '../../core/limits/gcra.ts';
-import type { RateCounters } from '../../core/limits/ports.ts';
+import type { Counter, RateCounters } from '../../core/limits/ports.ts';
 import { connect, lazily, sendTo, withLimit } from './connection.ts';
 
 /**
@@ -40,7 +39,7 @@ table.insert(answer, 1, string.format('%.0f', tonumber(time[1]) * 1000000 + tonu
 return answer`;
 
 /** The tag puts all buckets into one slot of a cluster, so that one script may touch them together. */
-const keyOf = ({ key }: Bucket): string => `{limits}:${key}`;
+const keyOf = ({ key }: Counter): string => `{limits}:${key}`;
 
 /** A function that just woke has to connect first; after that a server in the same network answers in well under a millisecond. */
 const CONNECT_MS = 250;
@@ -72,7 +71,7 @@ export function valkeyRateCounters(url: string): RateCounters & { close(): void 
     }
   };
 
-  const run = async (script: string, buckets: readonly Bucket[], more: readonly number[]): Promise<unknown[]> => {
+  const run = async (script: string, buckets: readonly Counter[], more: readonly number[]): Promise<unknown[]> => {
     const keys = buckets.map(keyOf);
     const rest = [String(keys.length), ...keys, ...more.map(String)];
     const [first = ''] = keys;

@@ -14,6 +14,7 @@ export const login = defineRoute({
   path: '/api/v1/auth/login',
   permission: 'public',
   summary: 'Sign in with e-mail and password.',
+  limits: 'sign_in',
   body: z.strictObject({ email: z.string().min(3).max(254), password: z.string().min(1).max(256) }),
   responses: { 200: tokens },
 });

@@ -1,13 +1,13 @@
 /** Which limits a request must keep to, from the numbers of the configuration. */
 import { sha256 } from '../text/json.ts';
 import type { Rate } from './gcra.ts';
+import type { Counter } from './ports.ts';
 
 /** One thing that is counted: a limit's name, and whose it is. */
-export interface Bucket extends Rate {
+export interface Bucket extends Counter {
   readonly policy: Policy;
-  readonly key: string;
-  /** For how many requests this one counts; never more than the burst, or it would be refused for ever. */
-  readonly weight: number;
+  /** Of `per_endpoint`: which. */
+  readonly endpoint?: string;
 }
 
 export type Policy =
@@ -131,8 +131,10 @@ const withoutBurst = (limit: number, windowSeconds: number): Rate => ({ limit, w
 const executionsBucket = ({ per_user }: RateLimits, userId: string, weight: number): Bucket =>
   bucket('executions_per_hour', userId, withoutBurst(per_user.execution_requests_per_hour, HOUR), weight);
 
-const endpointBucket = (userId: string, path: string, limit: number, weight: number): Bucket =>
-  bucket('per_endpoint', `${userId} ${path}`, withoutBurst(limit, MINUTE), weight);
+const endpointBucket = (userId: string, path: string, limit: number, weight: number): Bucket => ({
+  ...bucket('per_endpoint', `${userId} ${path}`, withoutBurst(limit, MINUTE), weight),
+  endpoint: path,
+});
 
 const bucket = (policy: Policy, subject: string, rate: Rate, weight: number): Bucket => ({
   policy,

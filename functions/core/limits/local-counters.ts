@@ -1,8 +1,7 @@
 /** Counting within one process: what is left when the counters that all share do not answer. */
 import type { Clock } from '../clock.ts';
-import type { Bucket } from './buckets.ts';
 import { type EmptyAt, paceOf, take } from './gcra.ts';
-import type { RateCounters } from './ports.ts';
+import type { Counter, RateCounters } from './ports.ts';
 
 const BUCKETS_MAX = 50_000;
 
@@ -13,9 +12,9 @@ const BUCKETS_MAX = 50_000;
 export function localCounters(clock: Clock, bucketsMax = BUCKETS_MAX): RateCounters {
   const emptyAt = new Map<string, number>();
   const nowMicros = (): number => clock.now().getTime() * 1000;
-  const standing = (buckets: readonly Bucket[]): EmptyAt[] => buckets.map(({ key }) => emptyAt.get(key) ?? null);
+  const standing = (buckets: readonly Counter[]): EmptyAt[] => buckets.map(({ key }) => emptyAt.get(key) ?? null);
 
-  const hasRoomFor = (buckets: readonly Bucket[], now: number): boolean => {
+  const hasRoomFor = (buckets: readonly Counter[], now: number): boolean => {
     const added = buckets.filter(({ key }) => !emptyAt.has(key)).length;
     if (emptyAt.size + added <= bucketsMax) return true;
     for (const [key, time] of emptyAt) if (time <= now) emptyAt.delete(key);

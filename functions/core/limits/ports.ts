@@ -1,5 +1,11 @@
-import type { Bucket } from './buckets.ts';
-import type { EmptyAt } from './gcra.ts';
+import type { EmptyAt, Rate } from './gcra.ts';
+
+/** What is counted under one key. */
+export interface Counter extends Rate {
+  readonly key: string;
+  /** For how many requests this one counts; never more than the burst, or it would be refused for ever. */
+  readonly weight: number;
+}
 
 /** How the buckets of one question stand afterwards, in their order, and when that was. */
 export interface Counted {
@@ -10,8 +16,8 @@ export interface Counted {
 /** Where requests are counted. Each of these is one step: nothing comes between its reading and its writing. */
 export interface RateCounters {
   /** Counts one request in every bucket, or, when one of them has no room, in none. */
-  take(buckets: readonly Bucket[]): Promise<Counted & { readonly allowed: boolean }>;
-  read(buckets: readonly Bucket[]): Promise<Counted>;
+  take(buckets: readonly Counter[]): Promise<Counted & { readonly allowed: boolean }>;
+  read(buckets: readonly Counter[]): Promise<Counted>;
   /** Empties them. */
-  reset(buckets: readonly Bucket[]): Promise<void>;
+  reset(buckets: readonly Counter[]): Promise<void>;
 }
