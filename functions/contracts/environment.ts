@@ -14,7 +14,7 @@ const ephemera = { EPHEMERA_TABLE: text };
 const data = { DATA_BUCKET: text };
 const valkey = { VALKEY_URL: text };
 /** What `apiHandler` needs to know who is calling, and that the call came through the front door. */
-const api = { ...identity, USER_POOL_ID: text, USER_POOL_CLIENT_ID: text, FRONT_DOOR_SECRET: text };
+const api = { ...identity, ...ephemera, USER_POOL_ID: text, USER_POOL_CLIENT_ID: text, FRONT_DOOR_SECRET: text };
 /** Every one counts requests where all count: in Valkey itself, or, where a function must stand outside the VPC, by one inside. */
 const inside = { ...api, ...valkey };
 const outside = { ...api, CHECK_LIMITS_FUNCTION: text };
@@ -24,17 +24,16 @@ export const FUNCTION_ENVIRONMENT = {
     ...inside,
     ...executions,
     ...audit,
-    ...ephemera,
     ...sandboxes,
     ...data,
     EXECUTION_STATE_MACHINE_ARN: text,
     SANDBOX_IMAGE_ID: text,
   }),
   'api/approvals': z.object({ ...inside, ...approvals, ...executions, ...audit, ...data }),
-  'api/files': z.object({ ...inside, ...ephemera, ...data }),
+  'api/files': z.object({ ...inside, ...data }),
   'api/auth': z.object({ ...outside, ...audit }),
   'api/identity': z.object({ ...outside, ...audit }),
-  'api/live': z.object({ ...inside, ...ephemera }),
+  'api/live': z.object({ ...inside }),
   'api/health': z.object({ ...inside, ...executions, ...sandboxes }),
   'api/security': z.object({ ...inside }),
 

@@ -1,4 +1,6 @@
 /** One function per resource: the table that infra, the router and the tests read. */
+
+import { createApiKey, listApiKeys, revokeApiKey, rotateApiKey } from './routes/api-keys.ts';
 import { decideApproval, getApproval, listApprovals } from './routes/approvals.ts';
 import { login, refresh } from './routes/auth.ts';
 import { cancelExecution, execute, getEvents, getExecution, getFile, listExecutions } from './routes/executions.ts';
@@ -13,7 +15,7 @@ export const ROUTES_OF_FUNCTION = {
   files: [createUpload],
   approvals: [listApprovals, getApproval, decideApproval],
   auth: [login, refresh],
-  identity: [getMe, listUsers, getUser, updateUser],
+  identity: [getMe, listUsers, getUser, updateUser, createApiKey, listApiKeys, rotateApiKey, revokeApiKey],
   live: [createLiveTicket],
   security: [getRateLimits, resetRateLimits],
   health: [health],

@@ -22,7 +22,7 @@ export const TABLES = {
     },
   },
   audit: { partitionKey: 'entity_id', sortKey: 'sequence', sortKeyType: 'number', indexes: {} },
-  /** `user#<sub>`, `admins` with the ids of those who are, and `jwks` with the pool's verification keys. */
+  /** `user#<sub>`, `key_…`, `admins` with the ids of those who are, and `jwks` with the pool's verification keys. */
   identity: {
     partitionKey: 'identity_id',
     indexes: {
@@ -30,7 +30,7 @@ export const TABLES = {
       by_list: { partitionKey: 'listed_under', sortKey: 'identity_id' },
     },
   },
-  /** What may expire: connections, subscriptions, run tickets, idempotency keys. */
+  /** What may expire: connections, subscriptions, run tickets, idempotency keys, uses of API keys. */
   ephemera: { partitionKey: 'pk', sortKey: 'sk', timeToLive: 'expires_at_seconds', indexes: {} },
 } as const satisfies Record<string, TableShape>;
 

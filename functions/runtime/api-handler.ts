@@ -52,6 +52,7 @@ export const ok = <B>(body: B): { status: 200; body: B } => ({ status: 200, body
 interface IdentitySettings {
   readonly FRONT_DOOR_SECRET: string;
   readonly IDENTITY_TABLE: string;
+  readonly EPHEMERA_TABLE: string;
   readonly USER_POOL_ID: string;
   readonly USER_POOL_CLIENT_ID: string;
 }
@@ -73,16 +74,18 @@ export function apiHandler(settings: Settings, routes: readonly Route[]) {
       const found = byKey.get(event.routeKey);
       await limits.arrive(event, found?.contract);
       if (!found) throw new ApiError('not_found', 'There is no such resource.');
-      const { actor, answer } = await serve(found, event, authenticate, limits);
+      const { actor, answer, headers } = await serve(found, event, authenticate, limits);
       log.info('answered', {
         request_id: event.requestContext.requestId,
         route: found.contract.id,
         status: Number(answer.status),
         user_id: actor?.user_id,
+        key_id: actor?.credential.kind === 'api_key' ? actor.credential.key_id : undefined,
         duration_ms: Math.round(performance.now() - startedAt),
       });
       return jsonAnswer(Number(answer.status), schemaOf(found.contract, answer.status).parse(answer.body), {
         ...limits.headersOf(event),
+        ...headers,
         ...answer.headers,
         'x-request-id': event.requestContext.requestId,
       });
@@ -91,7 +94,9 @@ export function apiHandler(settings: Settings, routes: readonly Route[]) {
 
 async function serve(found: Route, event: APIGatewayProxyEventV2, authenticate: Authenticate, limits: RequestLimits) {
   const { contract } = found;
-  const actor = contract.permission === 'public' ? null : await authenticate(event.headers);
+  const clientAddress = event.headers['x-airlock-client-address'] ?? '';
+  const caller = contract.permission === 'public' ? null : await authenticate(event.headers, clientAddress);
+  const actor = caller?.actor ?? null;
   if (actor) await limits.call(event, contract, actor);
   if (
     actor &&
@@ -108,9 +113,10 @@ async function serve(found: Route, event: APIGatewayProxyEventV2, authenticate: 
     body: contract.body ? parsePart('body', contract.body, readBody(event, contract.bodyMaxBytes ?? BODY_MAX_BYTES)) : undefined,
     headers: event.headers,
     requestId: event.requestContext.requestId,
-    clientAddress: event.headers['x-airlock-client-address'] ?? '',
+    clientAddress,
   };
-  return { actor, answer: await found.handle(request as unknown as ApiRequest<RouteContract>) };
+  const answer = await found.handle(request as unknown as ApiRequest<RouteContract>);
+  return { actor, answer, headers: caller?.headers ?? {} };
 }
 
 function parsePart(place: 'body' | 'query' | 'path', schema: z.ZodType | undefined, value: unknown): unknown {

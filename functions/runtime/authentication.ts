@@ -1,25 +1,57 @@
 import { CognitoJwtVerifier } from 'aws-jwt-verify';
 import { SimpleJwksCache } from 'aws-jwt-verify/jwk';
+import { dynamoApiKeys, dynamoKeyUsage } from '../adapters/dynamo/api-keys.ts';
 import { dynamoIdentities, dynamoJwks } from '../adapters/dynamo/identities.ts';
 import type { IdentityRecord } from '../contracts/identity.ts';
 import { type Actor, permissionsOf } from '../core/identity/actor.ts';
+import { permissionsOfKey, statusOf, verifyKey } from '../core/identity/keys.ts';
 import { readConfiguration } from './configuration.ts';
 import { ApiError } from './errors.ts';
+import { log } from './log.ts';
+import { clock } from './system.ts';
 
 interface Settings {
   readonly IDENTITY_TABLE: string;
+  readonly EPHEMERA_TABLE: string;
   readonly USER_POOL_ID: string;
   readonly USER_POOL_CLIENT_ID: string;
 }
 
-export type Authenticate = (headers: Record<string, string | undefined>) => Promise<Actor>;
+type Headers = Readonly<Record<string, string | undefined>>;
+
+export interface Authenticated {
+  readonly actor: Actor;
+  /** What the caller is told beside the answer. */
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+export type Authenticate = (headers: Headers, clientAddress: string) => Promise<Authenticated>;
 
 /**
- * Who holds this access token. The pool's keys come from the identity table, where a function outside the VPC keeps them fresh; an
- * unknown key id makes the verifier look there again, at most every few seconds. What the holder may do is what the identity's row says
- * now, not what the token said when it was made: without a row, nothing.
+ * Who is calling: the holder of an access token or of an API key. What they may do is what the identity's row says now, not what the
+ * token said when it was made: without a row, nothing.
  */
 export function authentication(settings: Settings): Authenticate {
+  const byToken = tokenAuthentication(settings);
+  const byKey = keyAuthentication(settings);
+  return async (headers, clientAddress) => {
+    const bearer = /^Bearer ([A-Za-z0-9._-]+)$/i.exec(headers.authorization ?? '')?.[1];
+    const key = headers['x-api-key'];
+    if (key !== undefined && headers.authorization !== undefined) {
+      throw new ApiError('malformed_request', 'Send either Authorization or X-API-Key: two credentials may be of two people.');
+    }
+    if (key !== undefined) return await byKey(key, clientAddress);
+    if (!bearer)
+      throw unauthenticated('Send `Authorization: Bearer <access token or API key>`; POST /api/v1/auth/login gives a token.');
+    return bearer.startsWith('alk_') ? await byKey(bearer, clientAddress) : await byToken(bearer);
+  };
+}
+
+/**
+ * The pool's keys come from the identity table, where a function outside the VPC keeps them fresh; an unknown key id makes the verifier
+ * look there again, at most every few seconds.
+ */
+function tokenAuthentication(settings: Settings): (token: string) => Promise<Authenticated> {
   const identities = dynamoIdentities({ identity: settings.IDENTITY_TABLE });
   const stored = dynamoJwks(settings.IDENTITY_TABLE);
   const { roles: granted } = readConfiguration().security.authorization;
@@ -41,9 +73,7 @@ export function authentication(settings: Settings): Authenticate {
     },
   );
 
-  return async (headers) => {
-    const token = /^Bearer ([A-Za-z0-9._-]+)$/i.exec(headers.authorization ?? '')?.[1];
-    if (!token) throw unauthenticated('Send `Authorization: Bearer <access token>`; POST /api/v1/auth/login gives one.');
+  return async (token) => {
     const claims = await verifier.verify(token).catch((error: unknown) => {
       if (error instanceof ApiError) throw error;
       throw notValid();
@@ -52,23 +82,56 @@ export function authentication(settings: Settings): Authenticate {
     const issuedAt = new Date(claims.iat * 1000).toISOString();
     if (!identity || !isAccepted(identity, issuedAt)) throw notValid();
     const { user_id, email, roles, teams, trusted_agent } = identity;
-    return {
-      user_id,
-      email,
-      roles,
-      teams,
-      trusted_agent,
+    const actor: Actor = {
+      ...{ user_id, email, roles, teams, trusted_agent },
       permissions: permissionsOf(roles, granted),
       credential: { kind: 'token', token_id: claims.jti, issued_at: issuedAt },
     };
+    return { actor, headers: {} };
   };
 }
+
+function keyAuthentication(settings: Settings): (text: string, clientAddress: string) => Promise<Authenticated> {
+  const keys = dynamoApiKeys({ identity: settings.IDENTITY_TABLE });
+  const identities = dynamoIdentities({ identity: settings.IDENTITY_TABLE });
+  const usage = dynamoKeyUsage(settings.EPHEMERA_TABLE);
+  const { authorization, authentication: rules } = readConfiguration().security;
+  const notedAt = new Map<string, number>();
+
+  /** Each worker asks at most once a minute; the store sees to the rest. */
+  async function note(keyId: string, address: string, now: Date): Promise<void> {
+    if (!rules.api_keys.usage_tracking || now.getTime() - (notedAt.get(keyId) ?? 0) < NOTED_EVERY_MS) return;
+    if (notedAt.size > MOST_NOTED) notedAt.clear();
+    notedAt.set(keyId, now.getTime());
+    await usage.note(keyId, address, now).catch((error: unknown) => log.error('a use was not noted', error, { key_id: keyId }));
+  }
+
+  return async (text, clientAddress) => {
+    const now = clock.now();
+    const verified = await verifyKey({ keys, identities }, text, now);
+    if (!verified) throw notValid();
+    const { key, owner } = verified;
+    await note(key.key_id, clientAddress, now);
+    const { user_id, email, roles, teams, trusted_agent } = owner;
+    const actor: Actor = {
+      ...{ user_id, email, roles, teams, trusted_agent },
+      permissions: permissionsOfKey(key, permissionsOf(roles, authorization.roles)),
+      credential: { kind: 'api_key', key_id: key.key_id, resources: key.resources },
+    };
+    const isLate = ['rotation_due', 'rotated'].includes(statusOf(key, now));
+    const headers: Authenticated['headers'] = isLate ? { 'airlock-key-ends-at': key.ends_at } : {};
+    return { actor, headers };
+  };
+}
+
+const NOTED_EVERY_MS = 60_000;
+const MOST_NOTED = 10_000;
 
 /** Tokens count whole seconds: one made in the second of a revocation is taken for one made before it. */
 const isAccepted = ({ disabled, valid_after: validAfter }: IdentityRecord, issuedAt: string): boolean =>
   !disabled && (validAfter === null || Date.parse(issuedAt) > Date.parse(validAfter));
 
-const notValid = (): ApiError => unauthenticated('The access token is not valid here or has expired.');
+const notValid = (): ApiError => unauthenticated('The credential is not valid here or has expired.');
 
 /** No word about who is calling: neither yes nor no. */
 const unreachable = (cause: unknown): ApiError =>

@@ -65,7 +65,7 @@ export class AirlockFunctions extends Construct {
       functions,
       {
         ...this.#signedIn(),
-        ...this.#table('EXECUTIONS', 'AUDIT', 'EPHEMERA', 'SANDBOXES'),
+        ...this.#table('EXECUTIONS', 'AUDIT', 'SANDBOXES'),
         ...this.#objects(),
         ...this.#valkey(),
         ...stateMachine,
@@ -74,7 +74,7 @@ export class AirlockFunctions extends Construct {
       // A share of the processor comes with the memory, and uploads are hashed here while the caller waits.
       1024,
     );
-    tables.identity.allow(executions.lambda, 'GetItem');
+    this.#mayAuthenticate(executions);
     tables.executions.allow(executions.lambda, 'GetItem', 'PutItem', 'UpdateItem', 'Query');
     tables.audit.allow(executions.lambda, 'PutItem', 'Query');
     tables.ephemera.allow(executions.lambda, 'GetItem', 'PutItem', 'UpdateItem');
@@ -88,10 +88,9 @@ export class AirlockFunctions extends Construct {
     const files = this.#add('api/files', API_TIMEOUT, functions, {
       ...this.#signedIn(),
       ...this.#valkey(),
-      ...this.#table('EPHEMERA'),
       ...this.#objects(),
     });
-    tables.identity.allow(files.lambda, 'GetItem');
+    this.#mayAuthenticate(files);
     tables.ephemera.allow(files.lambda, 'PutItem');
     this.#mayWrite(bucket, files, 'uploads');
 
@@ -101,7 +100,7 @@ export class AirlockFunctions extends Construct {
       ...this.#table('APPROVALS', 'EXECUTIONS', 'AUDIT'),
       ...this.#objects(),
     });
-    tables.identity.allow(approvals.lambda, 'GetItem');
+    this.#mayAuthenticate(approvals);
     tables.approvals.allow(approvals.lambda, 'GetItem', 'UpdateItem', 'Query');
     tables.executions.allow(approvals.lambda, 'GetItem');
     tables.audit.allow(approvals.lambda, 'PutItem');
@@ -119,6 +118,7 @@ export class AirlockFunctions extends Construct {
     // Rows of people only: the verification keys lie in the same table.
     tables.identity.allowOn('user#*', auth.lambda, 'GetItem', 'UpdateItem');
     tables.identity.allowOn('admins', auth.lambda, 'UpdateItem');
+    this.#mayAuthenticate(auth);
 
     const identity = this.#add('api/identity', API_TIMEOUT, undefined, {
       ...this.#signedIn(),
@@ -126,27 +126,25 @@ export class AirlockFunctions extends Construct {
       ...checkLimits,
     });
     identity.mayInvoke('tasks/check-limits');
-    tables.identity.allow(identity.lambda, 'GetItem', 'UpdateItem', 'Query');
+    this.#mayAuthenticate(identity);
+    tables.identity.allow(identity.lambda, 'PutItem', 'UpdateItem', 'Query');
+    tables.ephemera.allowOn('key-usage#*', identity.lambda, 'GetItem');
     tables.audit.allow(identity.lambda, 'PutItem');
     this.#props.signIn.mayManageUsers(identity);
 
-    const live = this.#add('api/live', API_TIMEOUT, functions, {
-      ...this.#signedIn(),
-      ...this.#valkey(),
-      ...this.#table('EPHEMERA'),
-    });
-    tables.identity.allow(live.lambda, 'GetItem');
+    const live = this.#add('api/live', API_TIMEOUT, functions, { ...this.#signedIn(), ...this.#valkey() });
+    this.#mayAuthenticate(live);
     tables.ephemera.allow(live.lambda, 'PutItem');
 
     const security = this.#add('api/security', API_TIMEOUT, functions, { ...this.#signedIn(), ...this.#valkey() });
-    tables.identity.allow(security.lambda, 'GetItem');
+    this.#mayAuthenticate(security);
 
     const health = this.#add('api/health', API_TIMEOUT, functions, {
       ...this.#signedIn(),
       ...this.#table('EXECUTIONS', 'SANDBOXES'),
       ...this.#valkey(),
     });
-    tables.identity.allow(health.lambda, 'GetItem');
+    this.#mayAuthenticate(health);
     tables.executions.allow(health.lambda, 'GetItem');
     tables.sandboxes.allow(health.lambda, 'GetItem');
   }
@@ -378,11 +376,18 @@ export class AirlockFunctions extends Construct {
   #signedIn() {
     const { signIn, frontDoorSecret } = this.#props;
     return {
-      ...this.#table('IDENTITY'),
+      ...this.#table('IDENTITY', 'EPHEMERA'),
       USER_POOL_ID: signIn.pool.userPoolId,
       USER_POOL_CLIENT_ID: signIn.client.userPoolClientId,
       FRONT_DOOR_SECRET: frontDoorSecret,
     };
+  }
+
+  /** Who is calling is in the identity table; when a key was used last is beside it, so that nobody here can write a key. */
+  #mayAuthenticate(fn: AirlockFunction<FunctionName>): void {
+    const { tables } = this.#props.data;
+    tables.identity.allow(fn.lambda, 'GetItem');
+    tables.ephemera.allowOn('key-usage#*', fn.lambda, 'UpdateItem');
   }
 
   #objects() {

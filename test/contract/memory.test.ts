@@ -1,5 +1,7 @@
+import { memoryApiKeys } from '../support/memory/api-keys.ts';
 import { memoryIdentities } from '../support/memory/identities.ts';
 import { memoryApprovals, memoryExecutions, memoryObjects, memorySandboxes, memoryUploads } from '../support/memory/stores.ts';
+import { apiKeyStoreContract } from './api-key-store.ts';
 import { approvalStoreContract } from './approval-store.ts';
 import { executionStoreContract } from './execution-store.ts';
 import { identityStoreContract } from './identity-store.ts';
@@ -11,5 +13,6 @@ executionStoreContract('memory', async () => memoryExecutions());
 sandboxStoreContract('memory', async () => memorySandboxes(), { runs: 50 });
 approvalStoreContract('memory', async () => memoryApprovals());
 objectStoreContract('memory', async () => memoryObjects());
+apiKeyStoreContract('memory', async () => memoryApiKeys());
 identityStoreContract('memory', async () => memoryIdentities());
 uploadStoreContract('memory', async () => memoryUploads());

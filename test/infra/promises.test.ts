@@ -254,7 +254,21 @@ describe('who may do what', () => {
       ],
     ],
     ['identity', ['api/auth', 'api/identity', 'events/jwks-refresher']],
-    ['ephemera', ['api/executions', 'api/files', 'api/live', 'live/push', 'live/socket', 'tasks/issue-ticket']],
+    [
+      'ephemera',
+      [
+        'api/approvals',
+        'api/auth',
+        'api/executions',
+        'api/files',
+        'api/health',
+        'api/identity',
+        'api/live',
+        'live/push',
+        'live/socket',
+        'tasks/issue-ticket',
+      ],
+    ],
   ])('the table %s has exactly these writers', (table, writers) => {
     const may = ['PutItem', 'UpdateItem', 'DeleteItem', 'BatchWriteItem'].flatMap((action) =>
       whoMay(`dynamodb:${action}`, aboutTable(table)),

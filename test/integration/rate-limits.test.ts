@@ -25,6 +25,12 @@ async function untilRefused(send: () => Promise<Answer<unknown>>, most: number):
   throw new Error(`more than ${most} were let through`);
 }
 
+const namesOf = ({ requests_per_minute, burst_limit }: typeof limits.per_key) => ({
+  limit: requests_per_minute,
+  window_seconds: 60,
+  burst: burst_limit,
+});
+
 /** What a limit may let through from `startedAt` on: all at once, and then evenly. */
 const atMost = (limit: number, startedAt: number): number =>
   limit + Math.ceil(((performance.now() - startedAt) / 60_000) * limit) + 1;
@@ -49,6 +55,18 @@ describe('a caller', () => {
     }
     const nobody = await call('GET', '/api/v1/no-such-route');
     expect(nobody.headers.get('ratelimit')).toMatch(/^"per_address";r=\d+(;t=\d+)?$/);
+  });
+
+  it('with a key has the key’s limits and its owner’s', async () => {
+    const developer = await somebody('developer');
+    const made = await developer.call<{ key: string; api_key: { key_id: string } }>('POST', '/api/v1/api-keys', {
+      name: 'robot',
+    });
+    const answer = await call('GET', '/api/v1/me', undefined, { 'x-api-key': made.body.key });
+    expect(answer.status).toBe(200);
+    expect(answer.headers.get('ratelimit')).toMatch(/"per_user";r=\d+(;t=\d+)?, "per_key";r=\d+(;t=\d+)?$/);
+    const { body } = await limitsOf(await somebody('admin'), `key_id=${made.body.api_key.key_id}`);
+    expect(body).toMatchObject({ subject: { kind: 'key_id' }, limits: [{ name: 'per_key', ...namesOf(limits.per_key) }] });
   });
 
   it('who asks too often is refused with the limit and the time to come again; others are not', async () => {

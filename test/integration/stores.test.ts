@@ -9,6 +9,7 @@ import {
 } from '@aws-sdk/client-dynamodb';
 import { afterAll } from 'vitest';
 import { TABLES, type TableName } from '../../functions/contracts/tables.ts';
+import { apiKeyStoreContract } from '../contract/api-key-store.ts';
 import { approvalStoreContract } from '../contract/approval-store.ts';
 import { executionStoreContract } from '../contract/execution-store.ts';
 import { identityStoreContract } from '../contract/identity-store.ts';
@@ -22,6 +23,7 @@ process.env.AWS_ENDPOINT_URL = settings.endpoint;
 process.env.AWS_REGION = settings.region;
 process.env.AWS_ACCESS_KEY_ID = settings.credentials.accessKeyId;
 process.env.AWS_SECRET_ACCESS_KEY = settings.credentials.secretAccessKey;
+const { dynamoApiKeys } = await import('../../functions/adapters/dynamo/api-keys.ts');
 const { dynamoApprovals } = await import('../../functions/adapters/dynamo/approvals.ts');
 const { dynamoExecutions } = await import('../../functions/adapters/dynamo/executions.ts');
 const { dynamoIdentities } = await import('../../functions/adapters/dynamo/identities.ts');
@@ -75,6 +77,7 @@ const executions = { executions: nameOf('executions'), audit: nameOf('audit'), e
 executionStoreContract('DynamoDB', async () => dynamoExecutions(executions));
 sandboxStoreContract('DynamoDB', async () => dynamoSandboxes(nameOf('sandboxes')), { runs: 10 });
 approvalStoreContract('DynamoDB', async () => dynamoApprovals({ approvals: nameOf('approvals'), audit: nameOf('audit') }));
+apiKeyStoreContract('DynamoDB', async () => dynamoApiKeys({ identity: nameOf('identity'), audit: nameOf('audit') }));
 identityStoreContract('DynamoDB', async () => dynamoIdentities({ identity: nameOf('identity'), audit: nameOf('audit') }));
 uploadStoreContract('DynamoDB', async () => dynamoUploads(nameOf('ephemera')));
 objectStoreContract('S3', async () => s3Objects(output('DataBucketName')));

@@ -26,6 +26,7 @@ const UNKNOWN = '01900000-0000-7000-8000-000000000000';
 const pathOf = ({ path }: RouteContract): string =>
   path.replace(/\{(\w+?)_id\}/g, (_, name: string) => {
     const prefixes: Record<string, string> = { execution: 'exec_', approval: 'apr_', file: 'file_', user: '' };
+    if (name === 'key') return `key_${'0'.repeat(24)}`;
     return `${prefixes[name] ?? `${name}_`}${UNKNOWN}`;
   });
 

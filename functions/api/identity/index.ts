@@ -1,6 +1,8 @@
 import { cognitoDirectory } from '../../adapters/cognito/directory.ts';
+import { dynamoApiKeys, dynamoKeyUsage } from '../../adapters/dynamo/api-keys.ts';
 import { dynamoIdentities } from '../../adapters/dynamo/identities.ts';
 import type { IdentityRecord, UserView } from '../../contracts/identity.ts';
+import * as keyRoutes from '../../contracts/routes/api-keys.ts';
 import * as routes from '../../contracts/routes/identity.ts';
 import { changeUser } from '../../core/identity/users.ts';
 import { apiHandler, ok, route } from '../../runtime/api-handler.ts';
@@ -8,11 +10,19 @@ import { readConfiguration } from '../../runtime/configuration.ts';
 import { environmentOf } from '../../runtime/environment.ts';
 import { ApiError, refuseCursor } from '../../runtime/errors.ts';
 import { clock } from '../../runtime/system.ts';
+import { createApiKey, listApiKeys, revokeApiKey, rotateApiKey } from './keys.ts';
 
 const environment = environmentOf('api/identity');
-const roleNames = Object.keys(readConfiguration().security.authorization.roles);
+const { security } = readConfiguration();
+const roleNames = Object.keys(security.authorization.roles);
 const identities = dynamoIdentities({ identity: environment.IDENTITY_TABLE, audit: environment.AUDIT_TABLE });
 const directory = cognitoDirectory(environment.USER_POOL_ID, roleNames);
+const keyParts = {
+  keys: dynamoApiKeys({ identity: environment.IDENTITY_TABLE, audit: environment.AUDIT_TABLE }),
+  usage: dynamoKeyUsage(environment.EPHEMERA_TABLE),
+  settings: security.authentication.api_keys,
+  now: clock.now,
+};
 
 export const handler = apiHandler(environment, [
   route(routes.getMe, async ({ actor }) => {
@@ -53,6 +63,11 @@ export const handler = apiHandler(environment, [
     if (changed.outcome === 'busy') throw new ApiError('unavailable', 'Others change this user right now. Try again.');
     return ok(viewOf(changed.user));
   }),
+
+  route(keyRoutes.createApiKey, (request) => createApiKey(keyParts, request)),
+  route(keyRoutes.listApiKeys, (request) => listApiKeys(keyParts, request)),
+  route(keyRoutes.rotateApiKey, (request) => rotateApiKey(keyParts, request)),
+  route(keyRoutes.revokeApiKey, (request) => revokeApiKey(keyParts, request)),
 ]);
 
 /** What callers see; where the user's audit chain stands is nobody's business. */

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { keyId } from '../api-key.ts';
 import { timestamp } from '../execution.ts';
 import { userId } from '../identity.ts';
 import { defineRoute } from '../route.ts';
@@ -6,10 +7,7 @@ import { defineRoute } from '../route.ts';
 const subject = z
   .strictObject({
     user_id: userId.optional(),
-    key_id: z
-      .string()
-      .regex(/^[A-Za-z0-9_-]{1,100}$/, 'expected the id of a key')
-      .optional(),
+    key_id: keyId.optional(),
     address: z.ipv4().or(z.ipv6()).optional(),
   })
   .refine((one) => Object.values(one).filter((value) => value !== undefined).length === 1, {

@@ -1,0 +1,102 @@
+import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb';
+import { GetCommand, QueryCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
+import { apiKeyRecord, apiKeyUsage } from '../../contracts/api-key.ts';
+import type { ApiKeyStore, KeyUsageStore } from '../../core/identity/keys.ts';
+import { appendAudit, changeOf, createOnly, transact } from './changes.ts';
+import { documents } from './client.ts';
+import { decodeCursor, encodeCursor } from './cursor.ts';
+
+/** `key_…` ids do not clash with those of users, and say in a policy whose rows they are. */
+const rowKey = (keyId: string) => ({ identity_id: keyId });
+const listOf = (ownerId: string): string => `keys of ${ownerId}`;
+
+export function dynamoApiKeys(tables: { readonly identity: string; readonly audit?: string }): ApiKeyStore {
+  const { identity: table } = tables;
+  const auditTable = tables.audit ?? '';
+  const toItem = (key: { key_id: string; owner_id: string }) => ({
+    ...rowKey(key.key_id),
+    listed_under: listOf(key.owner_id),
+    ...key,
+  });
+  return {
+    async get(keyId) {
+      const { Item } = await documents.send(new GetCommand({ TableName: table, Key: rowKey(keyId), ConsistentRead: true }));
+      return Item ? apiKeyRecord.parse(Item) : null;
+    },
+
+    async create(key, record) {
+      const written = await transact([createOnly(table, 'identity_id', toItem(key)), appendAudit(auditTable, record)]);
+      if (written.outcome === 'refused') throw new Error(`key ${key.key_id} exists already`);
+    },
+
+    async save(before, after, record) {
+      const change = changeOf(table, rowKey(before.key_id), before, after);
+      return (await transact([change, appendAudit(auditTable, record)])).outcome === 'written' ? 'saved' : 'conflict';
+    },
+
+    async replace(before, after, record, successor) {
+      const written = await transact([
+        changeOf(table, rowKey(before.key_id), before, after),
+        appendAudit(auditTable, record),
+        createOnly(table, 'identity_id', toItem(successor.key)),
+        appendAudit(auditTable, successor.record),
+      ]);
+      return written.outcome === 'written' ? 'saved' : 'conflict';
+    },
+
+    async listOf(ownerId, limit, cursor) {
+      const start = decodeCursor(cursor);
+      const { Items, LastEvaluatedKey } = await documents.send(
+        new QueryCommand({
+          TableName: table,
+          IndexName: 'by_list',
+          KeyConditionExpression: 'listed_under = :list',
+          ExpressionAttributeValues: { ':list': listOf(ownerId) },
+          Limit: limit,
+          ...(start ? { ExclusiveStartKey: start } : {}),
+        }),
+      );
+      return { items: (Items ?? []).map((item) => apiKeyRecord.parse(item)), cursor: encodeCursor(LastEvaluatedKey) };
+    },
+  };
+}
+
+const usageKey = (keyId: string) => ({ pk: `key-usage#${keyId}`, sk: '-' });
+const NOTED_EVERY_MS = 60_000;
+const KEPT_SECONDS = 400 * 24 * 3600;
+
+/** Beside the identity table: whoever may only note a use must not be able to write a key. */
+export function dynamoKeyUsage(ephemeraTable: string): KeyUsageStore {
+  return {
+    async note(keyId, address, now) {
+      try {
+        await documents.send(
+          new UpdateCommand({
+            TableName: ephemeraTable,
+            Key: usageKey(keyId),
+            UpdateExpression: 'SET last_used_at = :now, last_used_address = :address, expires_at_seconds = :expires',
+            ConditionExpression: 'attribute_not_exists(last_used_at) OR last_used_at < :before',
+            ExpressionAttributeValues: {
+              ':now': now.toISOString(),
+              ':before': new Date(now.getTime() - NOTED_EVERY_MS).toISOString(),
+              ':address': address,
+              ':expires': Math.floor(now.getTime() / 1000) + KEPT_SECONDS,
+            },
+          }),
+        );
+      } catch (error) {
+        if (!(error instanceof ConditionalCheckFailedException)) throw error;
+      }
+    },
+
+    async of(keyIds) {
+      const found = await Promise.all(
+        keyIds.map(async (keyId) => {
+          const { Item } = await documents.send(new GetCommand({ TableName: ephemeraTable, Key: usageKey(keyId) }));
+          return Item ? ([[keyId, apiKeyUsage.parse(Item)]] as const) : [];
+        }),
+      );
+      return new Map(found.flat());
+    },
+  };
+}

@@ -1,0 +1,105 @@
+import { randomBytes } from 'node:crypto';
+import type { ApiKeyRecord } from '../../contracts/api-key.ts';
+import type * as routes from '../../contracts/routes/api-keys.ts';
+import type { Actor } from '../../core/identity/actor.ts';
+import { authorize } from '../../core/identity/authorize.ts';
+import {
+  type ApiKeyStore,
+  type KeySettings,
+  type KeyUsageStore,
+  keyViewOf,
+  makeKey,
+  refusedScope,
+  revokeKey,
+  rotateKey,
+} from '../../core/identity/keys.ts';
+import type { ApiAnswer, ApiRequest } from '../../runtime/api-handler.ts';
+import { ApiError, refuseCursor } from '../../runtime/errors.ts';
+
+export interface KeyParts {
+  readonly keys: ApiKeyStore;
+  readonly usage: KeyUsageStore;
+  readonly settings: KeySettings;
+  readonly now: () => Date;
+}
+
+const randomHex = (digits: number): string => randomBytes(digits / 2).toString('hex');
+const makerOf = ({ settings, now }: KeyParts) => ({ settings, randomHex, now: now() });
+
+const notFound = (): ApiError => new ApiError('not_found', 'There is no such resource, or it is not yours.');
+
+/** Keys are made by people: one that leaked must not be able to make others that outlive it. */
+function assertPerson(actor: Actor): void {
+  if (actor.credential.kind === 'api_key') throw new ApiError('forbidden', 'Sign in to do this: a key manages no keys.');
+}
+
+export async function createApiKey(
+  parts: KeyParts,
+  { actor, body }: ApiRequest<typeof routes.createApiKey>,
+): Promise<ApiAnswer<typeof routes.createApiKey>> {
+  assertPerson(actor);
+  const errors = refusedScope(actor, body);
+  if (errors.length > 0) throw new ApiError('validation_failed', 'A key never may more than its owner.', { errors });
+  const made = makeKey(makerOf(parts), actor, body);
+  await parts.keys.create(made.row, made.record);
+  return { status: 201, body: { key: made.key, api_key: keyViewOf(made.row, undefined, parts.now()) } };
+}
+
+export async function listApiKeys(
+  parts: KeyParts,
+  { actor, query }: ApiRequest<typeof routes.listApiKeys>,
+): Promise<ApiAnswer<typeof routes.listApiKeys>> {
+  assertPerson(actor);
+  const ownerId = query.user_id ?? actor.user_id;
+  // Somebody else's, and those of nobody, are one empty list.
+  if (ownerId !== actor.user_id && !authorize(actor, 'manage_keys'))
+    return { status: 200, body: { api_keys: [], next_cursor: null } };
+  const page = await parts.keys.listOf(ownerId, query.limit ?? 50, query.cursor ?? null).catch(refuseCursor);
+  const usage = await parts.usage.of(page.items.map((key) => key.key_id));
+  const now = parts.now();
+  return {
+    status: 200,
+    body: { api_keys: page.items.map((key) => keyViewOf(key, usage.get(key.key_id), now)), next_cursor: page.cursor },
+  };
+}
+
+export async function rotateApiKey(
+  parts: KeyParts,
+  { actor, params }: ApiRequest<typeof routes.rotateApiKey>,
+): Promise<ApiAnswer<typeof routes.rotateApiKey>> {
+  const before = await reachableKey(parts, actor, params.key_id);
+  // Whoever rotates is shown the successor, so an admin cannot do it for somebody else.
+  if (before.owner_id !== actor.user_id)
+    throw new ApiError('forbidden', 'Only its owner is shown a key. Revoke this one instead.');
+  const rotated = rotateKey(makerOf(parts), actor.user_id, before);
+  if (rotated.outcome === 'refused') throw new ApiError('conflict', rotated.detail);
+  const { successor, after, record } = rotated;
+  const saved = await parts.keys.replace(before, after, record, { key: successor.row, record: successor.record });
+  if (saved === 'conflict') throw new ApiError('conflict', 'Somebody changed this key at the same moment. Look at it again.');
+  return { status: 201, body: { key: successor.key, api_key: keyViewOf(successor.row, undefined, parts.now()) } };
+}
+
+const MAX_TRIES = 4;
+
+export async function revokeApiKey(
+  parts: KeyParts,
+  { actor, params }: ApiRequest<typeof routes.revokeApiKey>,
+): Promise<ApiAnswer<typeof routes.revokeApiKey>> {
+  for (let tries = 0; tries < MAX_TRIES; tries += 1) {
+    const before = await reachableKey(parts, actor, params.key_id);
+    const change = revokeKey(before, actor.user_id, parts.now());
+    const isDone = !change || (await parts.keys.save(before, change.after, change.record)) === 'saved';
+    if (isDone) return { status: 200, body: keyViewOf(change?.after ?? before, undefined, parts.now()) };
+  }
+  throw new ApiError('unavailable', 'Others change this key right now. Try again.');
+}
+
+/** One's own, when one signed in; the very key of the request; anybody's with `manage_keys`. */
+async function reachableKey(parts: KeyParts, actor: Actor, keyId: string): Promise<ApiKeyRecord> {
+  const key = await parts.keys.get(keyId);
+  const isItself = actor.credential.kind === 'api_key' && actor.credential.key_id === keyId;
+  const isOwn = actor.credential.kind !== 'api_key' && key?.owner_id === actor.user_id;
+  const isManaged = actor.credential.kind !== 'api_key' && authorize(actor, 'manage_keys');
+  if (!key || !(isItself || isOwn || isManaged)) throw notFound();
+  return key;
+}

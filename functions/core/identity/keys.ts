@@ -1,0 +1,233 @@
+/**
+ * API keys: made once, shown once, kept as a hash. A key is what its owner is at the moment of each request, less what the key itself
+ * leaves out. Pure but for the stores; `verifyKey` takes the same steps whatever came.
+ */
+import { timingSafeEqual } from 'node:crypto';
+import { crc32 } from 'node:zlib';
+import {
+  API_KEY_PATTERN,
+  type ApiKeyRecord,
+  type ApiKeyStatus,
+  type ApiKeyUsage,
+  type ApiKeyView,
+  type CreateApiKeyRequest,
+} from '../../contracts/api-key.ts';
+import type { AuditRecord } from '../../contracts/audit.ts';
+import type { FieldError } from '../../contracts/errors.ts';
+import type { IdentityRecord, Permission } from '../../contracts/identity.ts';
+import { appendToChain, EMPTY_CHAIN } from '../audit/chain.ts';
+import type { Page } from '../page.ts';
+import { sha256 } from '../text/json.ts';
+import type { Actor } from './actor.ts';
+
+export interface ApiKeyStore {
+  get(keyId: string): Promise<ApiKeyRecord | null>;
+  create(key: ApiKeyRecord, record: AuditRecord): Promise<void>;
+  /** Writes what differs, and the audit record; `conflict` when anybody changed the key since `before` was read. */
+  save(before: ApiKeyRecord, after: ApiKeyRecord, record: AuditRecord): Promise<'saved' | 'conflict'>;
+  /** The successor's row and the change of its predecessor, both or neither. */
+  replace(
+    before: ApiKeyRecord,
+    after: ApiKeyRecord,
+    record: AuditRecord,
+    successor: { key: ApiKeyRecord; record: AuditRecord },
+  ): Promise<'saved' | 'conflict'>;
+  listOf(ownerId: string, limit: number, cursor: string | null): Promise<Page<ApiKeyRecord>>;
+}
+
+export interface KeyUsageStore {
+  /** Remembers a use, at most once a minute; must not fail anybody's request. */
+  note(keyId: string, address: string, now: Date): Promise<void>;
+  of(keyIds: readonly string[]): Promise<ReadonlyMap<string, ApiKeyUsage>>;
+}
+
+export interface KeySettings {
+  readonly auto_rotation_days: number;
+  readonly overlap_hours: number;
+}
+
+const HOUR_MS = 3600_000;
+const after = (from: Date, milliseconds: number): string => new Date(from.getTime() + milliseconds).toISOString();
+const earliest = (...times: readonly string[]): string => times.toSorted()[0] ?? '';
+
+/** `idDigits` 24 and `secretDigits` 64 random hexadecimal digits. */
+export function formatKey(idDigits: string, secretDigits: string): string {
+  const body = `alk_${idDigits}_${secretDigits}`;
+  return `${body}${checksumOf(body)}`;
+}
+
+const checksumOf = (body: string): string => crc32(body).toString(16).padStart(8, '0');
+
+/** The id a key names, or null for what was never one: a slip of the hand is known without asking anybody. */
+export function idInKey(text: string): string | null {
+  const [, id, , checksum] = API_KEY_PATTERN.exec(text) ?? [];
+  return id !== undefined && checksum === checksumOf(text.slice(0, -8)) ? `key_${id}` : null;
+}
+
+export function statusOf(key: ApiKeyRecord, now: Date): ApiKeyStatus {
+  const at = now.toISOString();
+  if (key.revoked_at !== null) return 'revoked';
+  if (at >= key.ends_at) return 'expired';
+  if (key.successor_id !== null) return 'rotated';
+  return at >= key.rotation_due_at ? 'rotation_due' : 'active';
+}
+
+export const mayBeUsed = (key: ApiKeyRecord, now: Date): boolean => !['revoked', 'expired'].includes(statusOf(key, now));
+
+export function keyViewOf(key: ApiKeyRecord, usage: ApiKeyUsage | undefined, now: Date): ApiKeyView {
+  const { sha256: _, audit_length: __, audit_head: ___, ...shown } = key;
+  return { ...shown, status: statusOf(key, now), ...(usage ?? { last_used_at: null, last_used_address: null }) };
+}
+
+interface KeyMaker {
+  readonly settings: KeySettings;
+  readonly randomHex: (digits: number) => string;
+  readonly now: Date;
+}
+
+export interface NewKey {
+  /** To be shown once. */
+  readonly key: string;
+  readonly row: ApiKeyRecord;
+  readonly record: AuditRecord;
+}
+
+/** What is asked for beyond what the owner has, by field; empty when the key can be made. */
+export function refusedScope(owner: Actor, request: CreateApiKeyRequest): FieldError[] {
+  const errors: FieldError[] = [];
+  const held = owner.permissions.join(', ');
+  for (const permission of request.permissions ?? []) {
+    if (!owner.permissions.includes(permission))
+      errors.push({ field: 'body.permissions', expected: `some of what you have: ${held}`, received: permission });
+  }
+  for (const team of request.resources?.teams ?? []) {
+    if (!owner.teams.includes(team) && !owner.permissions.includes('view_all_teams'))
+      errors.push({ field: 'body.resources.teams', expected: `some of your teams: ${owner.teams.join(', ')}`, received: team });
+  }
+  return errors;
+}
+
+export function makeKey(maker: KeyMaker, owner: Actor, request: CreateApiKeyRequest): NewKey {
+  const permissions = request.permissions ?? owner.permissions;
+  const expires = request.expires_in_days === undefined ? [] : [after(maker.now, request.expires_in_days * 24 * HOUR_MS)];
+  return make(maker, owner.user_id, {
+    owner_id: owner.user_id,
+    name: request.name,
+    permissions: permissions.filter((permission) => permission !== 'approve'),
+    resources: request.resources ?? {},
+    predecessor_id: null,
+    expires,
+  });
+}
+
+function make(
+  { settings, randomHex, now }: KeyMaker,
+  actor: string,
+  what: Pick<ApiKeyRecord, 'owner_id' | 'name' | 'permissions' | 'resources' | 'predecessor_id'> & {
+    readonly expires: readonly string[];
+  },
+): NewKey {
+  const { expires, ...given } = what;
+  const idDigits = randomHex(24);
+  const key = formatKey(idDigits, randomHex(64));
+  const dueMs = settings.auto_rotation_days * 24 * HOUR_MS;
+  const row: ApiKeyRecord = {
+    key_id: `key_${idDigits}`,
+    ...given,
+    sha256: sha256(key),
+    created_at: now.toISOString(),
+    rotation_due_at: after(now, dueMs),
+    ends_at: earliest(after(now, dueMs + settings.overlap_hours * HOUR_MS), ...expires),
+    successor_id: null,
+    revoked_at: null,
+    ...EMPTY_CHAIN,
+  };
+  const { record, end } = appendToChain(row.key_id, EMPTY_CHAIN, {
+    action: 'key_created',
+    actor,
+    at: now.toISOString(),
+    details: {
+      owner_id: row.owner_id,
+      permissions: row.permissions,
+      resources: { ...row.resources },
+      ends_at: row.ends_at,
+      predecessor_id: row.predecessor_id,
+    },
+  });
+  return { key, row: { ...row, ...end }, record };
+}
+
+export type RotationOutcome =
+  | {
+      readonly outcome: 'rotated';
+      readonly successor: NewKey;
+      readonly before: ApiKeyRecord;
+      readonly after: ApiKeyRecord;
+      readonly record: AuditRecord;
+    }
+  | { readonly outcome: 'refused'; readonly detail: string };
+
+/** The successor has the same scope and a life of its own; an end that was asked for when the first was made still holds. */
+export function rotateKey(maker: KeyMaker, actor: string, before: ApiKeyRecord): RotationOutcome {
+  const status = statusOf(before, maker.now);
+  if (status === 'rotated') {
+    return {
+      outcome: 'refused',
+      detail: `This key was rotated already; ${before.successor_id} took its place. Rotate that one.`,
+    };
+  }
+  if (status === 'revoked' || status === 'expired')
+    return { outcome: 'refused', detail: `This key is ${status}. Make a new one.` };
+  const { owner_id, name, permissions, resources } = before;
+  const natural = after(new Date(before.rotation_due_at), maker.settings.overlap_hours * HOUR_MS);
+  const expires = before.ends_at < natural ? [before.ends_at] : [];
+  const successor = make(maker, actor, { owner_id, name, permissions, resources, predecessor_id: before.key_id, expires });
+  const changed = {
+    ...before,
+    successor_id: successor.row.key_id,
+    ends_at: earliest(before.ends_at, after(maker.now, maker.settings.overlap_hours * HOUR_MS)),
+  };
+  const { record, end } = appendToChain(before.key_id, before, {
+    action: 'key_rotated',
+    actor,
+    at: maker.now.toISOString(),
+    details: { successor_id: successor.row.key_id, ends_at: changed.ends_at },
+  });
+  return { outcome: 'rotated', successor, before, after: { ...changed, ...end }, record };
+}
+
+/** Null when there is nothing to do. */
+export function revokeKey(before: ApiKeyRecord, actor: string, now: Date): { after: ApiKeyRecord; record: AuditRecord } | null {
+  if (before.revoked_at !== null) return null;
+  const at = now.toISOString();
+  const { record, end } = appendToChain(before.key_id, before, { action: 'key_revoked', actor, at, details: {} });
+  return { after: { ...before, revoked_at: at, ...end }, record };
+}
+
+/** What no key's hash is. */
+const NO_HASH = '0'.repeat(64);
+const NOBODY = 'nobody';
+
+/**
+ * The key's row and its owner, or null. A key that is not known, of the wrong secret, revoked or expired, and one whose owner may do
+ * nothing: each takes the same reads and one hash.
+ */
+export async function verifyKey(
+  stores: {
+    readonly keys: Pick<ApiKeyStore, 'get'>;
+    readonly identities: { get(userId: string): Promise<IdentityRecord | null> };
+  },
+  text: string,
+  now: Date,
+): Promise<{ key: ApiKeyRecord; owner: IdentityRecord } | null> {
+  const id = idInKey(text);
+  if (id === null) return null;
+  const key = await stores.keys.get(id);
+  const owner = await stores.identities.get(key?.owner_id ?? NOBODY);
+  const isRight = timingSafeEqual(Buffer.from(sha256(text)), Buffer.from(key?.sha256 ?? NO_HASH));
+  if (!key || !owner || !isRight || owner.disabled || !mayBeUsed(key, now)) return null;
+  return { key, owner };
+}
+
+export const permissionsOfKey = (key: ApiKeyRecord, ofOwner: readonly Permission[]): Permission[] =>
+  ofOwner.filter((permission) => permission !== 'approve' && key.permissions.includes(permission));
