@@ -59,6 +59,7 @@ const FINDINGS: Readonly<Record<string, Findings>> = {
       'connections, executions and tasks have ids nobody knows before',
       [
         'IAM5[Resource::arn:<AWS::Partition>:execute-api:us-east-1:<AWS::AccountId>:<LiveApi149456B6>/live/POST/@connections/*]',
+        'IAM5[Resource::arn:<AWS::Partition>:execute-api:us-east-1:<AWS::AccountId>:<LiveApi149456B6>/live/DELETE/@connections/*]',
         'IAM5[Resource::arn:<AWS::Partition>:states:us-east-1:<AWS::AccountId>:execution:airlock-production-execution:*]',
         'IAM5[Resource::arn:<AWS::Partition>:ecs:us-east-1:<AWS::AccountId>:task/<SandboxesCluster679FB0D8>/*]',
       ],
@@ -66,7 +67,7 @@ const FINDINGS: Readonly<Record<string, Findings>> = {
     ['functions authenticate each request themselves, against a row that revocation changes at once', ['APIG4']],
     ['this queue is where letters end', ['SQS3']],
     ['a sandbox must not reach the log service: its output goes through the dispatcher', ['ECS7']],
-    ['the API cannot answer a challenge yet, so a second factor would lock people out', ['COG2']],
+    ['which roles must sign in with a second factor is in api-security.yaml, and held by the API', ['COG2']],
     ['the Plus plan costs per user and month; Cognito limits failed sign-ins in every plan', ['COG8']],
   ],
   'airlock-front-door': [

@@ -50,12 +50,14 @@ export const identityRecord = z.object({
   disabled: z.boolean(),
   /** Whatever was issued before this moment counts for nothing. */
   valid_after: timestamp.nullable(),
+  /** Sessions that ended before their last access token did. */
+  ended_sessions: z.array(z.object({ session_id: z.string(), until: timestamp })),
   audit_length: z.int().nonnegative(),
   audit_head: sha256Hex.or(z.literal('')),
 });
 export type IdentityRecord = z.infer<typeof identityRecord>;
 
-export const userView = identityRecord.omit({ audit_length: true, audit_head: true });
+export const userView = identityRecord.omit({ ended_sessions: true, audit_length: true, audit_head: true });
 export type UserView = z.infer<typeof userView>;
 
 /** An admin's change of a user; what is left out stays. */
@@ -65,6 +67,8 @@ export const userChange = z
     teams: z.array(teamName).max(32).optional(),
     trusted_agent: z.boolean().optional(),
     disabled: z.boolean().optional(),
+    /** Ends every session of the user. */
+    sign_out: z.literal(true).optional(),
     reason: z.string().min(1).max(500),
   })
   .refine((change) => Object.keys(change).length > 1, 'expected something to change beside the reason');

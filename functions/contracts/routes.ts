@@ -2,7 +2,7 @@
 
 import { createApiKey, listApiKeys, revokeApiKey, rotateApiKey } from './routes/api-keys.ts';
 import { decideApproval, getApproval, listApprovals } from './routes/approvals.ts';
-import { login, refresh } from './routes/auth.ts';
+import { answerChallenge, login, logout, refresh, revokeSessions } from './routes/auth.ts';
 import { cancelExecution, execute, getEvents, getExecution, getFile, listExecutions } from './routes/executions.ts';
 import { createUpload } from './routes/files.ts';
 import { health } from './routes/health.ts';
@@ -14,7 +14,7 @@ export const ROUTES_OF_FUNCTION = {
   executions: [execute, listExecutions, getExecution, getEvents, getFile, cancelExecution],
   files: [createUpload],
   approvals: [listApprovals, getApproval, decideApproval],
-  auth: [login, refresh],
+  auth: [login, answerChallenge, refresh, logout, revokeSessions],
   identity: [getMe, listUsers, getUser, updateUser, createApiKey, listApiKeys, rotateApiKey, revokeApiKey],
   live: [createLiveTicket],
   security: [getRateLimits, resetRateLimits],

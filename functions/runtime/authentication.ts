@@ -2,8 +2,8 @@ import { CognitoJwtVerifier } from 'aws-jwt-verify';
 import { SimpleJwksCache } from 'aws-jwt-verify/jwk';
 import { dynamoApiKeys, dynamoKeyUsage } from '../adapters/dynamo/api-keys.ts';
 import { dynamoIdentities, dynamoJwks } from '../adapters/dynamo/identities.ts';
-import type { IdentityRecord } from '../contracts/identity.ts';
 import { type Actor, permissionsOf } from '../core/identity/actor.ts';
+import { isAccepted } from '../core/identity/current.ts';
 import { permissionsOfKey, statusOf, verifyKey } from '../core/identity/keys.ts';
 import { readConfiguration } from './configuration.ts';
 import { ApiError } from './errors.ts';
@@ -79,13 +79,18 @@ function tokenAuthentication(settings: Settings): (token: string) => Promise<Aut
       throw notValid();
     });
     const identity = await identities.get(claims.sub);
-    const issuedAt = new Date(claims.iat * 1000).toISOString();
-    if (!identity || !isAccepted(identity, issuedAt)) throw notValid();
+    const credential = {
+      kind: 'token',
+      token_id: claims.jti,
+      session_id: claims.origin_jti,
+      issued_at: new Date(claims.iat * 1000).toISOString(),
+    } as const;
+    if (!identity || !isAccepted(identity, credential)) throw notValid();
     const { user_id, email, roles, teams, trusted_agent } = identity;
     const actor: Actor = {
       ...{ user_id, email, roles, teams, trusted_agent },
       permissions: permissionsOf(roles, granted),
-      credential: { kind: 'token', token_id: claims.jti, issued_at: issuedAt },
+      credential,
     };
     return { actor, headers: {} };
   };
@@ -126,10 +131,6 @@ function keyAuthentication(settings: Settings): (text: string, clientAddress: st
 
 const NOTED_EVERY_MS = 60_000;
 const MOST_NOTED = 10_000;
-
-/** Tokens count whole seconds: one made in the second of a revocation is taken for one made before it. */
-const isAccepted = ({ disabled, valid_after: validAfter }: IdentityRecord, issuedAt: string): boolean =>
-  !disabled && (validAfter === null || Date.parse(issuedAt) > Date.parse(validAfter));
 
 const notValid = (): ApiError => unauthenticated('The credential is not valid here or has expired.');
 

@@ -107,14 +107,19 @@ export class AirlockFunctions extends Construct {
     this.#mayRead(bucket, approvals, 'manifests');
     approvals.mayCompleteTasksOf(this.#props.stateMachineArn);
 
+    const socketName = { SOCKET_FUNCTION: this.#nameOf('live/socket') };
     // Those who speak with Cognito stand outside, and have their requests counted.
     const checkLimits = { CHECK_LIMITS_FUNCTION: this.#nameOf('tasks/check-limits') };
     const auth = this.#add('api/auth', API_TIMEOUT, undefined, {
       ...this.#signedIn(),
       ...this.#table('AUDIT'),
+      ...socketName,
       ...checkLimits,
     });
-    auth.mayInvoke('tasks/check-limits');
+    tables.ephemera.allowOn('session#*', auth.lambda, 'GetItem', 'PutItem', 'UpdateItem');
+    tables.ephemera.allowOn('challenge#*', auth.lambda, 'PutItem', 'UpdateItem', 'DeleteItem');
+    tables.audit.allow(auth.lambda, 'PutItem');
+    auth.mayInvoke('live/socket', 'tasks/check-limits');
     // Rows of people only: the verification keys lie in the same table.
     tables.identity.allowOn('user#*', auth.lambda, 'GetItem', 'UpdateItem');
     tables.identity.allowOn('admins', auth.lambda, 'UpdateItem');
@@ -123,9 +128,10 @@ export class AirlockFunctions extends Construct {
     const identity = this.#add('api/identity', API_TIMEOUT, undefined, {
       ...this.#signedIn(),
       ...this.#table('AUDIT'),
+      ...socketName,
       ...checkLimits,
     });
-    identity.mayInvoke('tasks/check-limits');
+    identity.mayInvoke('live/socket', 'tasks/check-limits');
     this.#mayAuthenticate(identity);
     tables.identity.allow(identity.lambda, 'PutItem', 'UpdateItem', 'Query');
     tables.ephemera.allowOn('key-usage#*', identity.lambda, 'GetItem');
@@ -162,6 +168,7 @@ export class AirlockFunctions extends Construct {
     });
     tables.ephemera.allow(socket.lambda, 'GetItem', 'PutItem', 'DeleteItem', 'Query');
     tables.executions.allow(socket.lambda, 'GetItem');
+    tables.identity.allow(socket.lambda, 'GetItem');
     socket.mayInvoke('live/catch-up');
 
     const push = this.#add('live/push', TASK_TIMEOUT, undefined, {
@@ -173,6 +180,7 @@ export class AirlockFunctions extends Construct {
     tables.executions.allow(push.lambda, 'GetItem');
     push.mayInvoke('live/catch-up');
     live.mayBePostedToBy(socket, push);
+    live.mayBeClosedBy(socket);
 
     const catchUp = this.#add('live/catch-up', Duration.minutes(5), this.#props.network.functions, {
       ...this.#table('EPHEMERA', 'EXECUTIONS'),

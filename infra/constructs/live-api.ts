@@ -39,13 +39,20 @@ export class LiveApi extends Construct {
   }
 
   mayBePostedToBy(...functions: AirlockFunction<'live/socket' | 'live/push'>[]): void {
-    const connections = Stack.of(this).formatArn({
+    for (const each of functions) each.allow(['execute-api:ManageConnections'], [this.#connections('POST')]);
+  }
+
+  mayBeClosedBy(socket: AirlockFunction<'live/socket'>): void {
+    socket.allow(['execute-api:ManageConnections'], [this.#connections('DELETE')]);
+  }
+
+  #connections(method: 'POST' | 'DELETE'): string {
+    return Stack.of(this).formatArn({
       service: 'execute-api',
       resource: this.api.apiId,
-      resourceName: `${LIVE_STAGE}/POST/@connections/*`,
+      resourceName: `${LIVE_STAGE}/${method}/@connections/*`,
       arnFormat: ArnFormat.SLASH_RESOURCE_NAME,
     });
-    for (const each of functions) each.allow(['execute-api:ManageConnections'], [connections]);
   }
 
   /** The query string holds the ticket, so it is not in the format. */

@@ -21,8 +21,9 @@ export class SignIn extends Construct {
       selfSignUpEnabled: false,
       signInAliases: { email: true },
       signInCaseSensitive: false,
-      // The API cannot answer a challenge yet, so nobody may lock themselves out by asking for one.
-      mfa: Mfa.OFF,
+      // Which roles must have one is the API's to see to; Cognito asks whoever has set one up.
+      mfa: Mfa.OPTIONAL,
+      mfaSecondFactor: { otp: true, sms: false },
       accountRecovery: AccountRecovery.EMAIL_ONLY,
       passwordPolicy: {
         minLength: 14,

@@ -18,7 +18,7 @@ export function identityStoreContract(name: string, open: () => Promise<Identity
       return user_id;
     };
     const change = (userId: string, wanted: Omit<UserChange, 'reason'>) => {
-      const directory = { setRoles: async () => {}, setEnabled: async () => {} };
+      const directory = { setRoles: async () => {}, setEnabled: async () => {}, signOut: async () => {} };
       return changeUser({ identities: store, directory }, actorOf(['admin'], 'boss'), userId, { ...wanted, reason: 'x' }, NOW);
     };
 

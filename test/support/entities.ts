@@ -20,7 +20,7 @@ export const actorOf = (roles: Actor['roles'], userId = 'user-1', more: Partial<
   teams: [],
   trusted_agent: false,
   permissions: permissionsOf(roles, configuration.security.authorization.roles),
-  credential: { kind: 'token', token_id: 'token-1', issued_at: NOW.toISOString() },
+  credential: { kind: 'token', token_id: 'token-1', session_id: 'session-1', issued_at: NOW.toISOString() },
   ...more,
 });
 
@@ -32,6 +32,7 @@ export const identityOf = (userId: string, more: Partial<IdentityRecord> = {}): 
   trusted_agent: false,
   disabled: false,
   valid_after: null,
+  ended_sessions: [],
   ...EMPTY_CHAIN,
   ...more,
 });

@@ -6,13 +6,28 @@ import {
   AdminSetUserPasswordCommand,
   CognitoIdentityProviderClient,
 } from '@aws-sdk/client-cognito-identity-provider';
-import { type Client, signInAs } from './airlock.ts';
+import type { Challenge, Tokens } from '../../functions/contracts/sign-in.ts';
+import { type Client, call, clientOf } from './airlock.ts';
 import { output, settings } from './faults.ts';
+import { totp } from './totp.ts';
 
 const cognito = new CognitoIdentityProviderClient(settings);
 
-/** Somebody new of these roles, signed in. */
-export async function somebody(roles: string | readonly string[]): Promise<Client> {
+export interface Person extends Client {
+  readonly email: string;
+  readonly password: string;
+  readonly refreshToken: string;
+}
+
+/** Somebody new of these roles, signed in, with a second factor where the role wants one. */
+export async function somebody(roles: string | readonly string[]): Promise<Person> {
+  const who = await newUser(roles);
+  const tokens = await signInWith(who);
+  return { ...clientOf(tokens.access_token), ...who, refreshToken: tokens.refresh_token };
+}
+
+/** Somebody who can sign in and has not yet. */
+export async function newUser(roles: string | readonly string[]): Promise<{ email: string; password: string }> {
   const groups = [roles].flat();
   const email = `${groups[0] ?? 'nobody'}-${randomUUID().slice(0, 8)}@airlock.test`;
   const password = `Al1-${randomUUID()}`;
@@ -20,10 +35,27 @@ export async function somebody(roles: string | readonly string[]): Promise<Clien
   for (const GroupName of groups) {
     await cognito.send(new AdminAddUserToGroupCommand({ UserPoolId: output('UserPoolId'), Username: email, GroupName }));
   }
-  return await signInAs(email, password);
+  return { email, password };
 }
 
-export async function createUser(UserPoolId: string, user: { email: string; password: string }): Promise<void> {
+/** Goes all the way, whatever is asked for on it. */
+export async function signInWith(user: { email: string; password: string }): Promise<Tokens> {
+  const { email, password } = user;
+  const answer = await call<Tokens & Challenge>('POST', '/api/v1/auth/login', { email, password });
+  if (answer.status === 200) return answer.body;
+  const { challenge_id, secret } = answer.body;
+  if (answer.status !== 202 || secret === undefined)
+    throw new Error(`signing in as ${email} answered ${answer.status}: ${JSON.stringify(answer.body)}`);
+  const done = await call<Tokens>('POST', '/api/v1/auth/challenge', { challenge_id, code: totp(secret) });
+  if (done.status !== 200) throw new Error(`the code answered ${done.status}: ${JSON.stringify(done.body)}`);
+  return done.body;
+}
+
+export async function createUser(
+  UserPoolId: string,
+  user: { email: string; password: string },
+  { isTemporary = false } = {},
+): Promise<void> {
   const who = { UserPoolId, Username: user.email };
   const UserAttributes = [
     { Name: 'email', Value: user.email },
@@ -32,5 +64,5 @@ export async function createUser(UserPoolId: string, user: { email: string; pass
   await cognito.send(
     new AdminCreateUserCommand({ ...who, MessageAction: 'SUPPRESS', TemporaryPassword: user.password, UserAttributes }),
   );
-  await cognito.send(new AdminSetUserPasswordCommand({ ...who, Password: user.password, Permanent: true }));
+  if (!isTemporary) await cognito.send(new AdminSetUserPasswordCommand({ ...who, Password: user.password, Permanent: true }));
 }

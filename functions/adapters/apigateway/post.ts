@@ -1,4 +1,9 @@
-import { ApiGatewayManagementApiClient, GoneException, PostToConnectionCommand } from '@aws-sdk/client-apigatewaymanagementapi';
+import {
+  ApiGatewayManagementApiClient,
+  DeleteConnectionCommand,
+  GoneException,
+  PostToConnectionCommand,
+} from '@aws-sdk/client-apigatewaymanagementapi';
 import type { PostToConnection } from '../../core/live/ports.ts';
 
 export function postToConnection(endpoint: string): PostToConnection {
@@ -10,6 +15,18 @@ export function postToConnection(endpoint: string): PostToConnection {
     } catch (error) {
       if (error instanceof GoneException) return 'gone';
       throw error;
+    }
+  };
+}
+
+/** Ends a connection; one that is gone already is no error. */
+export function closeConnection(endpoint: string): (connectionId: string) => Promise<void> {
+  const client = new ApiGatewayManagementApiClient({ endpoint, maxAttempts: 4 });
+  return async (connectionId) => {
+    try {
+      await client.send(new DeleteConnectionCommand({ ConnectionId: connectionId }));
+    } catch (error) {
+      if (!(error instanceof GoneException)) throw error;
     }
   };
 }

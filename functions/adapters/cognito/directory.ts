@@ -35,5 +35,8 @@ export function cognitoDirectory(userPoolId: string, roleNames: readonly string[
       await client.send(new AdminDisableUserCommand(named(email)));
       await client.send(new AdminUserGlobalSignOutCommand(named(email)));
     },
+    async signOut({ email }) {
+      await client.send(new AdminUserGlobalSignOutCommand(named(email)));
+    },
   };
 }

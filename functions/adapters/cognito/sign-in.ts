@@ -1,71 +1,140 @@
 import {
+  AssociateSoftwareTokenCommand,
+  type AuthenticationResultType,
+  CodeMismatchException,
   CognitoIdentityProviderClient,
+  EnableSoftwareTokenMFAException,
+  ExpiredCodeException,
   InitiateAuthCommand,
+  type InitiateAuthCommandOutput,
+  InvalidPasswordException,
   NotAuthorizedException,
   PasswordResetRequiredException,
+  RespondToAuthChallengeCommand,
+  RevokeTokenCommand,
+  SetUserMFAPreferenceCommand,
   TooManyRequestsException,
   UserNotConfirmedException,
   UserNotFoundException,
+  VerifySoftwareTokenCommand,
 } from '@aws-sdk/client-cognito-identity-provider';
 import { z } from 'zod';
+import type { PoolAnswer, PoolTokens, SignInPool } from '../../core/identity/sign-in.ts';
 
 const client = new CognitoIdentityProviderClient({ maxAttempts: 3 });
-
-export type SignInOutcome =
-  | {
-      readonly outcome: 'signed_in';
-      readonly access_token: string;
-      readonly refresh_token: string | undefined;
-      readonly expires_in_seconds: number;
-      readonly user_id: string;
-      readonly email: string;
-      /** The groups of the pool the user is in. */
-      readonly roles: readonly string[];
-    }
-  /** The password is right, and Cognito wants something more first. */
-  | { readonly outcome: 'challenged'; readonly challenge: string }
-  | { readonly outcome: 'refused' }
-  | { readonly outcome: 'slow_down' };
 
 const idTokenClaims = z.object({
   sub: z.string(),
   email: z.string().default(''),
   'cognito:groups': z.array(z.string()).default([]),
+  origin_jti: z.string(),
 });
 
-export function cognitoSignIn(clientId: string) {
-  const initiate = async (
-    flow: 'USER_PASSWORD_AUTH' | 'REFRESH_TOKEN_AUTH',
-    parameters: Record<string, string>,
-  ): Promise<SignInOutcome> => {
-    try {
-      const answer = await client.send(
-        new InitiateAuthCommand({ ClientId: clientId, AuthFlow: flow, AuthParameters: parameters }),
-      );
-      const tokens = answer.AuthenticationResult;
-      if (!tokens?.AccessToken || !tokens.IdToken) return { outcome: 'challenged', challenge: answer.ChallengeName ?? 'unknown' };
-      // Straight from Cognito's own answer, so the claims need no second verification.
-      const claims = idTokenClaims.parse(
-        JSON.parse(Buffer.from(tokens.IdToken.split('.')[1] ?? '', 'base64url').toString('utf8')),
-      );
-      return {
-        outcome: 'signed_in',
+/** Straight from Cognito's own answer, so the claims need no second verification. */
+function read(given: { access_token: string; id_token: string; refresh_token: string; expires_in_seconds: number }): PoolTokens {
+  const payload = Buffer.from(given.id_token.split('.')[1] ?? '', 'base64url').toString('utf8');
+  const { sub, email, origin_jti, 'cognito:groups': roles } = idTokenClaims.parse(JSON.parse(payload));
+  return { ...given, user_id: sub, email, roles, session_id: origin_jti };
+}
+
+export function cognitoSignIn(clientId: string): SignInPool {
+  const answerOf = (answer: InitiateAuthCommandOutput, refreshToken?: string): PoolAnswer => {
+    const tokens: AuthenticationResultType | undefined = answer.AuthenticationResult;
+    if (tokens?.AccessToken && tokens.IdToken) {
+      const given = {
         access_token: tokens.AccessToken,
-        refresh_token: tokens.RefreshToken,
+        id_token: tokens.IdToken,
+        refresh_token: tokens.RefreshToken ?? refreshToken ?? '',
         expires_in_seconds: tokens.ExpiresIn ?? 0,
-        user_id: claims.sub,
-        email: claims.email,
-        roles: claims['cognito:groups'],
       };
+      return { outcome: 'signed_in', tokens: read(given) };
+    }
+    const session = answer.Session ?? '';
+    if (answer.ChallengeName === 'SOFTWARE_TOKEN_MFA') return { outcome: 'challenged', kind: 'mfa', session };
+    if (answer.ChallengeName === 'NEW_PASSWORD_REQUIRED') return { outcome: 'challenged', kind: 'new_password', session };
+    throw new Error(`Cognito asks for ${answer.ChallengeName}, which nobody here set up`);
+  };
+
+  const asked = async (send: () => Promise<InitiateAuthCommandOutput>, refreshToken?: string): Promise<PoolAnswer> => {
+    try {
+      return answerOf(await send(), refreshToken);
     } catch (error) {
       if (error instanceof TooManyRequestsException) return { outcome: 'slow_down' };
+      if (error instanceof InvalidPasswordException) return { outcome: 'unfit_password', detail: error.message };
       if (isRefusal(error)) return { outcome: 'refused' };
       throw error;
     }
   };
+
+  const respond = (
+    email: string,
+    session: string,
+    name: 'SOFTWARE_TOKEN_MFA' | 'NEW_PASSWORD_REQUIRED',
+    more: Record<string, string>,
+  ) =>
+    asked(() =>
+      client.send(
+        new RespondToAuthChallengeCommand({
+          ClientId: clientId,
+          ChallengeName: name,
+          Session: session,
+          ChallengeResponses: { USERNAME: email, ...more },
+        }),
+      ),
+    );
+
   return {
-    withPassword: (email: string, password: string) => initiate('USER_PASSWORD_AUTH', { USERNAME: email, PASSWORD: password }),
-    withRefreshToken: (refreshToken: string) => initiate('REFRESH_TOKEN_AUTH', { REFRESH_TOKEN: refreshToken }),
+    withPassword: (email, password) =>
+      asked(() =>
+        client.send(
+          new InitiateAuthCommand({
+            ClientId: clientId,
+            AuthFlow: 'USER_PASSWORD_AUTH',
+            AuthParameters: { USERNAME: email, PASSWORD: password },
+          }),
+        ),
+      ),
+    withCode: (email, session, code) => respond(email, session, 'SOFTWARE_TOKEN_MFA', { SOFTWARE_TOKEN_MFA_CODE: code }),
+    withNewPassword: (email, session, password) => respond(email, session, 'NEW_PASSWORD_REQUIRED', { NEW_PASSWORD: password }),
+    withRefreshToken: (refreshToken) =>
+      asked(
+        () =>
+          client.send(
+            new InitiateAuthCommand({
+              ClientId: clientId,
+              AuthFlow: 'REFRESH_TOKEN_AUTH',
+              AuthParameters: { REFRESH_TOKEN: refreshToken },
+            }),
+          ),
+        refreshToken,
+      ),
+    readHeld: read,
+    async beginSecondFactor(accessToken) {
+      const { SecretCode } = await client.send(new AssociateSoftwareTokenCommand({ AccessToken: accessToken }));
+      if (!SecretCode) throw new Error('Cognito gave no secret for an authenticator app');
+      return SecretCode;
+    },
+    async finishSecondFactor(accessToken, code) {
+      try {
+        const { Status } = await client.send(
+          new VerifySoftwareTokenCommand({ AccessToken: accessToken, UserCode: code, FriendlyDeviceName: 'authenticator' }),
+        );
+        if (Status !== 'SUCCESS') return 'wrong_code';
+      } catch (error) {
+        if (error instanceof EnableSoftwareTokenMFAException || error instanceof CodeMismatchException) return 'wrong_code';
+        throw error;
+      }
+      await client.send(
+        new SetUserMFAPreferenceCommand({
+          AccessToken: accessToken,
+          SoftwareTokenMfaSettings: { Enabled: true, PreferredMfa: true },
+        }),
+      );
+      return 'set_up';
+    },
+    async revoke(refreshToken) {
+      if (refreshToken !== '') await client.send(new RevokeTokenCommand({ ClientId: clientId, Token: refreshToken }));
+    },
   };
 }
 
@@ -75,4 +144,6 @@ const isRefusal = (error: unknown): boolean =>
   error instanceof UserNotFoundException ||
   error instanceof UserNotConfirmedException ||
   error instanceof PasswordResetRequiredException ||
+  error instanceof CodeMismatchException ||
+  error instanceof ExpiredCodeException ||
   (error instanceof Error && error.name === 'InvalidParameterException');

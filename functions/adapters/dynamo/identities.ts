@@ -14,6 +14,7 @@ const row = identityRecord.extend({
   trusted_agent: identityRecord.shape.trusted_agent.default(false),
   disabled: identityRecord.shape.disabled.default(false),
   valid_after: identityRecord.shape.valid_after.default(null),
+  ended_sessions: identityRecord.shape.ended_sessions.default([]),
   audit_length: identityRecord.shape.audit_length.default(0),
   audit_head: identityRecord.shape.audit_head.default(''),
 });

@@ -23,7 +23,7 @@ const actor = z.object({
   trusted_agent: z.boolean(),
   permissions: z.array(permission),
   credential: z.discriminatedUnion('kind', [
-    z.object({ kind: z.literal('token'), token_id: z.string(), issued_at: z.string() }),
+    z.object({ kind: z.literal('token'), token_id: z.string(), session_id: z.string(), issued_at: z.string() }),
     z.object({ kind: z.literal('session'), session_id: z.string(), issued_at: z.string() }),
     z.object({
       kind: z.literal('api_key'),
@@ -40,6 +40,7 @@ const CONNECTION_SECONDS = 2 * 3600 + 600;
 export const SEND_MS = 20_000;
 
 const inSeconds = (now: Date, seconds: number): number => Math.floor(now.getTime() / 1000) + seconds;
+const userKey = (userId: string, connectionId: string) => ({ pk: `connections-of#${userId}`, sk: connectionId });
 const topicKey = (topic: string, connectionId: string) => ({ pk: `topic#${topic}`, sk: connectionId });
 
 export function dynamoLive(table: string): LiveStore {
@@ -75,7 +76,22 @@ export function dynamoLive(table: string): LiveStore {
         actor: holder,
         expires_at_seconds: inSeconds(now, CONNECTION_SECONDS),
       };
+      // First where it is found when rights are taken away.
+      const listed = { ...userKey(holder.user_id, connectionId), expires_at_seconds: item.expires_at_seconds };
+      await documents.send(new PutCommand({ TableName: table, Item: listed }));
       await documents.send(new PutCommand({ TableName: table, Item: item }));
+    },
+
+    async connectionsOf(userId) {
+      const { Items } = await documents.send(
+        new QueryCommand({
+          TableName: table,
+          KeyConditionExpression: 'pk = :pk',
+          ExpressionAttributeValues: { ':pk': userKey(userId, '').pk },
+          ConsistentRead: true,
+        }),
+      );
+      return (Items ?? []).map(({ sk }) => String(sk));
     },
 
     async actorOf(connectionId) {
@@ -93,7 +109,10 @@ export function dynamoLive(table: string): LiveStore {
           ExpressionAttributeValues: { ':pk': `connection#${connectionId}` },
         }),
       );
-      for (const { pk, sk } of Items ?? []) {
+      for (const { pk, sk, actor: holder } of Items ?? []) {
+        if (sk === '-') {
+          await documents.send(new DeleteCommand({ TableName: table, Key: userKey(actor.parse(holder).user_id, connectionId) }));
+        }
         if (typeof sk === 'string' && sk.startsWith('topic#')) {
           await documents.send(new DeleteCommand({ TableName: table, Key: { pk: sk, sk: connectionId } }));
         }

@@ -1,31 +1,85 @@
-import { cognitoSignIn, type SignInOutcome } from '../../adapters/cognito/sign-in.ts';
+import { randomBytes } from 'node:crypto';
+import { cognitoSignIn } from '../../adapters/cognito/sign-in.ts';
 import { dynamoIdentities } from '../../adapters/dynamo/identities.ts';
+import { dynamoChallenges, dynamoSessions } from '../../adapters/dynamo/sessions.ts';
+import { invokeLater } from '../../adapters/lambda/invoke.ts';
 import * as routes from '../../contracts/routes/auth.ts';
+import type { Actor } from '../../core/identity/actor.ts';
+import {
+  answerChallenge,
+  endAllSessions,
+  endSession,
+  refreshAccessToken,
+  type SignInAnswer,
+  signIn,
+} from '../../core/identity/sign-in.ts';
 import { apiHandler, ok, route } from '../../runtime/api-handler.ts';
+import { readConfiguration } from '../../runtime/configuration.ts';
 import { environmentOf } from '../../runtime/environment.ts';
 import { ApiError } from '../../runtime/errors.ts';
+import { log } from '../../runtime/log.ts';
+import { clock, wait } from '../../runtime/system.ts';
 
 const environment = environmentOf('api/auth');
-const signIn = cognitoSignIn(environment.USER_POOL_CLIENT_ID);
-const identities = dynamoIdentities({ identity: environment.IDENTITY_TABLE });
+const { jwt, mfa } = readConfiguration().security.authentication;
+const parts = {
+  pool: cognitoSignIn(environment.USER_POOL_CLIENT_ID),
+  identities: dynamoIdentities({ identity: environment.IDENTITY_TABLE, audit: environment.AUDIT_TABLE }),
+  challenges: dynamoChallenges(environment.EPHEMERA_TABLE),
+  sessions: dynamoSessions(environment.EPHEMERA_TABLE),
+  settings: { mfaRoles: mfa.required_for_roles, sessionSeconds: jwt.refresh_token_ttl },
+  now: clock.now,
+  wait,
+  random: () => randomBytes(32).toString('base64url'),
+};
 
 export const handler = apiHandler(environment, [
-  route(routes.login, async ({ body }) => ok(await tokensOf(await signIn.withPassword(body.email, body.password)))),
-  route(routes.refresh, async ({ body }) => ok(await tokensOf(await signIn.withRefreshToken(body.refresh_token)))),
+  route(routes.login, async ({ body }) => answered(await signIn(parts, body.email, body.password))),
+  route(routes.answerChallenge, async ({ body }) => answered(await answerChallenge(parts, body))),
+
+  route(routes.refresh, async ({ body }) => {
+    const answer = await refreshAccessToken(parts, body.refresh_token);
+    if (answer.outcome === 'copied') {
+      log.warn('a refresh token was used twice', { user_id: answer.user_id });
+      throw refused();
+    }
+    const { status, body: given } = answered(answer);
+    if (status !== 200) throw refused();
+    return ok(given);
+  }),
+
+  route(routes.logout, async ({ actor }) => {
+    const { credential } = actor;
+    if (credential.kind === 'api_key') throw new ApiError('forbidden', 'A key has no session. Revoke the key instead.');
+    if ((await endSession(parts, actor, credential.session_id)) === 'busy') throw busy();
+    await closeConnections(actor);
+    return ok({ ended: 'session' as const });
+  }),
+
+  route(routes.revokeSessions, async ({ actor }) => {
+    if (actor.credential.kind === 'api_key') throw new ApiError('forbidden', 'Sign in to end your sessions.');
+    if ((await endAllSessions(parts, actor)) === 'busy') throw busy();
+    await closeConnections(actor);
+    return ok({ ended: 'all_sessions' as const });
+  }),
 ]);
 
-async function tokensOf(answer: SignInOutcome) {
+function answered(answer: SignInAnswer) {
+  if (answer.outcome === 'signed_in') return { status: 200 as const, body: answer.tokens };
+  if (answer.outcome === 'challenged') return { status: 202 as const, body: answer.challenge };
   if (answer.outcome === 'slow_down') throw new ApiError('too_many_requests', 'Too many sign-ins. Try again in a minute.');
-  if (answer.outcome === 'challenged') {
-    throw new ApiError('unauthenticated', `Cognito asks for ${answer.challenge} first, which this route does not do yet.`);
+  if (answer.outcome === 'unfit_password') {
+    const errors = [{ field: 'body.new_password', expected: answer.detail.slice(0, 300), received: 'another' }];
+    throw new ApiError('validation_failed', 'This password does not do.', { errors });
   }
-  if (answer.outcome === 'refused') throw new ApiError('unauthenticated', 'These credentials are not valid.');
-  const identity = await identities.rememberSignIn(answer);
-  if (identity.disabled) throw new ApiError('unauthenticated', 'These credentials are not valid.');
-  return {
-    access_token: answer.access_token,
-    ...(answer.refresh_token ? { refresh_token: answer.refresh_token } : {}),
-    token_type: 'Bearer' as const,
-    expires_in_seconds: answer.expires_in_seconds,
-  };
+  throw refused();
 }
+
+const refused = (): ApiError => new ApiError('unauthenticated', 'These credentials are not valid.');
+const busy = (): ApiError => new ApiError('unavailable', 'Others change this user right now. Try again.');
+
+/** Connections look again whether they may stay. They also do so at each subscription, should this not reach them. */
+const closeConnections = (actor: Actor): Promise<void> =>
+  invokeLater(environment.SOCKET_FUNCTION, { look_again_at: actor.user_id }).catch((error: unknown) =>
+    log.error('connections were not told', error, { user_id: actor.user_id }),
+  );

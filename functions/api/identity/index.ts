@@ -1,6 +1,7 @@
 import { cognitoDirectory } from '../../adapters/cognito/directory.ts';
 import { dynamoApiKeys, dynamoKeyUsage } from '../../adapters/dynamo/api-keys.ts';
 import { dynamoIdentities } from '../../adapters/dynamo/identities.ts';
+import { invokeLater } from '../../adapters/lambda/invoke.ts';
 import type { IdentityRecord, UserView } from '../../contracts/identity.ts';
 import * as keyRoutes from '../../contracts/routes/api-keys.ts';
 import * as routes from '../../contracts/routes/identity.ts';
@@ -9,6 +10,7 @@ import { apiHandler, ok, route } from '../../runtime/api-handler.ts';
 import { readConfiguration } from '../../runtime/configuration.ts';
 import { environmentOf } from '../../runtime/environment.ts';
 import { ApiError, refuseCursor } from '../../runtime/errors.ts';
+import { log } from '../../runtime/log.ts';
 import { clock } from '../../runtime/system.ts';
 import { createApiKey, listApiKeys, revokeApiKey, rotateApiKey } from './keys.ts';
 
@@ -17,7 +19,14 @@ const { security } = readConfiguration();
 const roleNames = Object.keys(security.authorization.roles);
 const identities = dynamoIdentities({ identity: environment.IDENTITY_TABLE, audit: environment.AUDIT_TABLE });
 const directory = cognitoDirectory(environment.USER_POOL_ID, roleNames);
+/** Open connections look again whether they may stay. They also do so at each subscription, should this not reach them. */
+const lookAgainAt = (userId: string): Promise<void> =>
+  invokeLater(environment.SOCKET_FUNCTION, { look_again_at: userId }).catch((error: unknown) =>
+    log.error('connections were not told', error, { user_id: userId }),
+  );
+
 const keyParts = {
+  lookAgainAt,
   keys: dynamoApiKeys({ identity: environment.IDENTITY_TABLE, audit: environment.AUDIT_TABLE }),
   usage: dynamoKeyUsage(environment.EPHEMERA_TABLE),
   settings: security.authentication.api_keys,
@@ -61,6 +70,7 @@ export const handler = apiHandler(environment, [
       throw new ApiError('conflict', 'This is the last enabled admin. Make somebody else an admin first.');
     }
     if (changed.outcome === 'busy') throw new ApiError('unavailable', 'Others change this user right now. Try again.');
+    await lookAgainAt(params.user_id);
     return ok(viewOf(changed.user));
   }),
 
@@ -71,7 +81,7 @@ export const handler = apiHandler(environment, [
 ]);
 
 /** What callers see; where the user's audit chain stands is nobody's business. */
-function viewOf({ audit_length: _, audit_head: __, ...user }: IdentityRecord): UserView {
+function viewOf({ audit_length: _, audit_head: __, ended_sessions: ___, ...user }: IdentityRecord): UserView {
   return user;
 }
 

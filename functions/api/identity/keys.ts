@@ -21,6 +21,7 @@ export interface KeyParts {
   readonly usage: KeyUsageStore;
   readonly settings: KeySettings;
   readonly now: () => Date;
+  readonly lookAgainAt: (userId: string) => Promise<void>;
 }
 
 const randomHex = (digits: number): string => randomBytes(digits / 2).toString('hex');
@@ -89,6 +90,7 @@ export async function revokeApiKey(
     const before = await reachableKey(parts, actor, params.key_id);
     const change = revokeKey(before, actor.user_id, parts.now());
     const isDone = !change || (await parts.keys.save(before, change.after, change.record)) === 'saved';
+    if (isDone && change) await parts.lookAgainAt(before.owner_id);
     if (isDone) return { status: 200, body: keyViewOf(change?.after ?? before, undefined, parts.now()) };
   }
   throw new ApiError('unavailable', 'Others change this key right now. Try again.');

@@ -1,22 +1,27 @@
 import { z } from 'zod';
 import { defineRoute } from '../route.ts';
-
-const tokens = z.object({
-  access_token: z.string(),
-  refresh_token: z.string().optional(),
-  token_type: z.literal('Bearer'),
-  expires_in_seconds: z.int(),
-});
+import { challenge, challengeAnswer, refreshToken, tokens } from '../sign-in.ts';
 
 export const login = defineRoute({
   id: 'login',
   method: 'POST',
   path: '/api/v1/auth/login',
   permission: 'public',
-  summary: 'Sign in with e-mail and password.',
+  summary: 'Sign in with e-mail and password. Answers 202 with a challenge when something more is wanted.',
   limits: 'sign_in',
   body: z.strictObject({ email: z.string().min(3).max(254), password: z.string().min(1).max(256) }),
-  responses: { 200: tokens },
+  responses: { 200: tokens, 202: challenge },
+});
+
+export const answerChallenge = defineRoute({
+  id: 'answerChallenge',
+  method: 'POST',
+  path: '/api/v1/auth/challenge',
+  permission: 'public',
+  summary: 'The code of the authenticator app, or a new password. Three wrong answers end the sign-in.',
+  limits: 'sign_in',
+  body: challengeAnswer,
+  responses: { 200: tokens, 202: challenge },
 });
 
 export const refresh = defineRoute({
@@ -24,7 +29,25 @@ export const refresh = defineRoute({
   method: 'POST',
   path: '/api/v1/auth/refresh',
   permission: 'public',
-  summary: 'A new access token for a refresh token.',
-  body: z.strictObject({ refresh_token: z.string().min(1).max(8192) }),
+  summary: 'New tokens for a refresh token, which works once. One that is used again ends the session: somebody copied it.',
+  body: z.strictObject({ refresh_token: refreshToken }),
   responses: { 200: tokens },
+});
+
+export const logout = defineRoute({
+  id: 'logout',
+  method: 'POST',
+  path: '/api/v1/auth/logout',
+  permission: 'signed_in',
+  summary: 'End this session: its tokens, and the connections opened with them.',
+  responses: { 200: z.object({ ended: z.literal('session') }) },
+});
+
+export const revokeSessions = defineRoute({
+  id: 'revokeSessions',
+  method: 'POST',
+  path: '/api/v1/auth/revoke',
+  permission: 'signed_in',
+  summary: 'End all of your sessions, on every device, from this moment on. API keys stay.',
+  responses: { 200: z.object({ ended: z.literal('all_sessions') }) },
 });

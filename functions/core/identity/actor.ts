@@ -9,7 +9,7 @@ export interface ResourceScope {
 }
 
 export type Credential =
-  | { readonly kind: 'token'; readonly token_id: string; readonly issued_at: string }
+  | { readonly kind: 'token'; readonly token_id: string; readonly session_id: string; readonly issued_at: string }
   | { readonly kind: 'session'; readonly session_id: string; readonly issued_at: string }
   | { readonly kind: 'api_key'; readonly key_id: string; readonly resources: ResourceScope };
 

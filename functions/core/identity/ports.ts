@@ -27,4 +27,5 @@ export interface UserDirectory {
   setRoles(user: { user_id: string; email: string }, roles: readonly string[]): Promise<void>;
   /** Ends what the pool itself would still accept: refresh tokens, and sign-ins of a disabled user. */
   setEnabled(user: { user_id: string; email: string }, enabled: boolean): Promise<void>;
+  signOut(user: { user_id: string; email: string }): Promise<void>;
 }

@@ -44,6 +44,7 @@ export async function changeUser(
     if (saved === 'last_admin') return { outcome: 'last_admin' };
     if (wanted.roles) await parts.directory.setRoles(after, after.roles);
     if (wanted.disabled !== undefined) await parts.directory.setEnabled(after, !wanted.disabled);
+    if (wanted.sign_out) await parts.directory.signOut(after);
     return { outcome: 'changed', user: after };
   }
   return { outcome: 'busy' };
@@ -57,6 +58,6 @@ function withChange(before: IdentityRecord, wanted: Omit<UserChange, 'reason'>, 
     ...(wanted.teams ? { teams: [...new Set(wanted.teams)] } : {}),
     ...(wanted.trusted_agent === undefined ? {} : { trusted_agent: wanted.trusted_agent }),
     ...(wanted.disabled === undefined ? {} : { disabled: wanted.disabled }),
-    ...(wanted.disabled === true ? { valid_after: now.toISOString() } : {}),
+    ...(wanted.disabled === true || wanted.sign_out ? { valid_after: now.toISOString(), ended_sessions: [] } : {}),
   };
 }

@@ -69,6 +69,7 @@ function subscriber(failures: boolean[]) {
     takeTicket: async () => null,
     connect: async () => {},
     actorOf: async () => null,
+    connectionsOf: async () => [],
     disconnect: async () => {},
     subscribe: async () => {},
     unsubscribe: async () => {},

@@ -12,6 +12,8 @@ export interface LiveStore {
   takeTicket(ticket: string, clientId: string, now: Date): Promise<Actor | null>;
   connect(connectionId: string, actor: Actor, now: Date): Promise<void>;
   actorOf(connectionId: string): Promise<Actor | null>;
+  /** Open connections of a user, and some that may be gone. */
+  connectionsOf(userId: string): Promise<string[]>;
   disconnect(connectionId: string): Promise<void>;
   subscribe(topic: string, connectionId: string, after: number, now: Date): Promise<void>;
   unsubscribe(topic: string, connectionId: string): Promise<void>;

@@ -1,11 +1,16 @@
 import type { APIGatewayProxyResultV2 } from 'aws-lambda';
-import { postToConnection } from '../../adapters/apigateway/post.ts';
+import { closeConnection, postToConnection } from '../../adapters/apigateway/post.ts';
+import { dynamoApiKeys } from '../../adapters/dynamo/api-keys.ts';
 import { dynamoExecutions } from '../../adapters/dynamo/executions.ts';
+import { dynamoIdentities } from '../../adapters/dynamo/identities.ts';
 import { dynamoLive } from '../../adapters/dynamo/live.ts';
 import { invokeLater } from '../../adapters/lambda/invoke.ts';
 import { type ClientMessage, clientMessage } from '../../contracts/live.ts';
 import { visibleRow } from '../../core/execution/view.ts';
+import type { Actor } from '../../core/identity/actor.ts';
+import { currentActor } from '../../core/identity/current.ts';
 import { frame } from '../../core/live/deliver.ts';
+import { readConfiguration } from '../../runtime/configuration.ts';
 import { environmentOf } from '../../runtime/environment.ts';
 import { isThroughFrontDoor } from '../../runtime/front-door.ts';
 import { log } from '../../runtime/log.ts';
@@ -15,6 +20,17 @@ const environment = environmentOf('live/socket');
 const store = dynamoLive(environment.EPHEMERA_TABLE);
 const post = postToConnection(environment.LIVE_ENDPOINT);
 const executions = dynamoExecutions({ executions: environment.EXECUTIONS_TABLE, audit: '' });
+const close = closeConnection(environment.LIVE_ENDPOINT);
+const stores = {
+  identities: dynamoIdentities({ identity: environment.IDENTITY_TABLE }),
+  keys: dynamoApiKeys({ identity: environment.IDENTITY_TABLE }),
+};
+const { roles: granted } = readConfiguration().security.authorization;
+
+/** Sent by those who took rights away. */
+interface LookAgain {
+  readonly look_again_at: string;
+}
 
 interface SocketEvent {
   readonly requestContext: { readonly connectionId: string; readonly routeKey: string };
@@ -23,7 +39,8 @@ interface SocketEvent {
   readonly body?: string | null;
 }
 
-export async function handler(event: SocketEvent): Promise<APIGatewayProxyResultV2> {
+export async function handler(event: SocketEvent | LookAgain): Promise<APIGatewayProxyResultV2> {
+  if ('look_again_at' in event) return await lookAgainAt(event.look_again_at);
   const { connectionId, routeKey } = event.requestContext;
   try {
     if (routeKey === '$connect') return { statusCode: await connect(event) };
@@ -54,6 +71,24 @@ async function connect(event: SocketEvent): Promise<number> {
   return 200;
 }
 
+/** Closes the connections of a user that nothing is left of; an event that comes twice does no harm. */
+async function lookAgainAt(userId: string): Promise<APIGatewayProxyResultV2> {
+  for (const connectionId of await store.connectionsOf(userId)) {
+    const holder = await holderOf(connectionId);
+    if (holder) continue;
+    await close(connectionId);
+    await store.disconnect(connectionId);
+    log.info('connection closed', { connection_id: connectionId, user_id: userId });
+  }
+  return { statusCode: 200 };
+}
+
+/** Whose connection it is, with the rights of this moment. */
+async function holderOf(connectionId: string): Promise<Actor | null> {
+  const then = await store.actorOf(connectionId);
+  return then && (await currentActor(stores, then, granted, clock.now()));
+}
+
 const refusal = (code: string, detail: string): string => frame({ type: 'error', code, detail });
 
 /** The reply, or null when it is sent already: a subscription is confirmed before its first event. */
@@ -69,7 +104,7 @@ async function answer(connectionId: string, text: string): Promise<string | null
     await store.unsubscribe(message.topic, connectionId);
     return frame({ type: 'unsubscribed', topic: message.topic });
   }
-  const actor = await store.actorOf(connectionId);
+  const actor = await holderOf(connectionId);
   const executionId = message.topic.slice('execution:'.length);
   const row = actor && (await visibleRow(executions, actor, executionId));
   if (!row) return refusal('not_found', 'There is no such topic, or it is not yours.');

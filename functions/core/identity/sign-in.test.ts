@@ -1,0 +1,186 @@
+import { randomBytes } from 'node:crypto';
+import { describe, expect, it } from 'vitest';
+import { actorOf, NOW } from '../../../test/support/entities.ts';
+import { memoryIdentities } from '../../../test/support/memory/identities.ts';
+import type { PendingChallenge, Session } from '../../contracts/sign-in.ts';
+import { isAccepted } from './current.ts';
+import {
+  answerChallenge,
+  endAllSessions,
+  endSession,
+  type PoolAnswer,
+  type PoolTokens,
+  refreshAccessToken,
+  type SignInParts,
+  signIn,
+} from './sign-in.ts';
+
+/** A pool with one user, who has or has not an authenticator app, and everything around it in memory. */
+function world({ roles = ['developer'], mfaRoles = ['operator'] }: { roles?: string[]; mfaRoles?: string[] } = {}) {
+  const state = { now: NOW.getTime(), hasApp: false, sessions: 0, revoked: [] as string[] };
+  const challenges = new Map<string, PendingChallenge & { tries: number }>();
+  const sessions = new Map<string, Session>();
+  const tokens = (sessionId: string): PoolTokens => ({
+    ...{ user_id: 'user-1', email: 'a@b.c', roles, access_token: 'access', id_token: 'id', expires_in_seconds: 900 },
+    refresh_token: `pool-${sessionId}`,
+    session_id: sessionId,
+  });
+  const opened = (): PoolAnswer => {
+    state.sessions += 1;
+    return { outcome: 'signed_in', tokens: tokens(`session-${state.sessions}`) };
+  };
+  const parts: SignInParts = {
+    identities: memoryIdentities(),
+    settings: { mfaRoles, sessionSeconds: 3600 },
+    now: () => new Date(state.now),
+    wait: async (milliseconds) => {
+      state.now += milliseconds;
+    },
+    random: () => randomBytes(32).toString('base64url'),
+    pool: {
+      withPassword: async (_, password) => {
+        if (password !== 'right') return { outcome: 'refused' };
+        return state.hasApp ? { outcome: 'challenged', kind: 'mfa', session: 's' } : opened();
+      },
+      withCode: async (_email, _session, code) => (code === '111111' ? opened() : { outcome: 'refused' }),
+      withNewPassword: async () => ({ outcome: 'refused' }),
+      withRefreshToken: async (token) =>
+        state.revoked.includes(token)
+          ? { outcome: 'refused' }
+          : { outcome: 'signed_in', tokens: tokens(token.replace('pool-', '')) },
+      readHeld: (held) => ({ ...tokens(held.refresh_token.replace('pool-', '')), ...held }),
+      beginSecondFactor: async () => 'SECRET',
+      finishSecondFactor: async (_, code) => {
+        state.hasApp = code === '111111';
+        return state.hasApp ? 'set_up' : 'wrong_code';
+      },
+      revoke: async (token) => void state.revoked.push(token),
+    },
+    challenges: {
+      put: async (id, pending) => void challenges.set(id, { ...pending, tries: 0 }),
+      attempt: async (id, now, most) => {
+        const pending = challenges.get(id);
+        if (!pending || pending.tries >= most || now.toISOString() >= pending.expires_at) return null;
+        pending.tries += 1;
+        return pending;
+      },
+      remove: async (id) => void challenges.delete(id),
+    },
+    sessions: {
+      create: async (session) => void sessions.set(session.session_id, session),
+      get: async (id) => structuredClone(sessions.get(id) ?? null),
+      rotate: async (session, next) => {
+        const row = sessions.get(session.session_id);
+        if (!row || row.ended || row.current_sha256 !== session.current_sha256) return false;
+        sessions.set(session.session_id, { ...row, previous_sha256: row.current_sha256, ...next });
+        return true;
+      },
+      end: async (id) => {
+        const row = sessions.get(id);
+        if (row) sessions.set(id, { ...row, ended: true });
+      },
+    },
+  };
+  const enter = async () => {
+    const answer = await signIn(parts, 'a@b.c', 'right');
+    if (answer.outcome !== 'signed_in') throw new Error(answer.outcome);
+    return answer.tokens.refresh_token;
+  };
+  const goOn = async (token: string) => {
+    const answer = await refreshAccessToken(parts, token);
+    if (answer.outcome !== 'signed_in') throw new Error(answer.outcome);
+    return answer.tokens.refresh_token;
+  };
+  return { parts, state, sessions, enter, goOn };
+}
+
+describe('a refresh token', () => {
+  it('that comes again after its time ends the session for whoever has copies of it', async () => {
+    const { parts, state, enter, goOn } = world();
+    const first = await enter();
+    const second = await goOn(first);
+    state.now += 10_001;
+    expect(await refreshAccessToken(parts, first)).toEqual({ outcome: 'copied', user_id: 'user-1' });
+    expect(await refreshAccessToken(parts, second)).toEqual({ outcome: 'refused' });
+    expect(state.revoked).toEqual(['pool-session-1']);
+  });
+
+  it('that comes again at once, because an answer was lost, gets another', async () => {
+    const { state, enter, goOn } = world();
+    const first = await enter();
+    await goOn(first);
+    state.now += 9000;
+    await goOn(await goOn(first));
+  });
+
+  it('used by two at the same moment serves one of them', async () => {
+    const { parts, enter } = world();
+    const token = await enter();
+    const answers = await Promise.all([refreshAccessToken(parts, token), refreshAccessToken(parts, token)]);
+    expect(answers.map(({ outcome }) => outcome).sort()).toEqual(['refused', 'signed_in']);
+  });
+
+  it('is worth nothing once the session’s time is over', async () => {
+    const { parts, state, enter } = world();
+    const token = await enter();
+    state.now += 3600_000;
+    expect(await refreshAccessToken(parts, token)).toEqual({ outcome: 'refused' });
+  });
+});
+
+describe('a role that wants a second factor', () => {
+  it('gets no tokens before there is one', async () => {
+    const { parts, sessions } = world({ roles: ['operator'] });
+    const answer = await signIn(parts, 'a@b.c', 'right');
+    expect(answer).toMatchObject({ outcome: 'challenged', challenge: { challenge: 'set_up_mfa', secret: 'SECRET' } });
+    expect(JSON.stringify(answer)).not.toContain('access"');
+    expect(sessions.size).toBe(0);
+    if (answer.outcome !== 'challenged') return;
+    const { challenge_id } = answer.challenge;
+    expect(await answerChallenge(parts, { challenge_id, new_password: 'x' })).toEqual({ outcome: 'refused' });
+    expect(await answerChallenge(parts, { challenge_id, code: '000000' })).toEqual({ outcome: 'refused' });
+    expect(await answerChallenge(parts, { challenge_id, code: '111111' })).toMatchObject({ outcome: 'signed_in' });
+    expect(await answerChallenge(parts, { challenge_id, code: '111111' })).toEqual({ outcome: 'refused' });
+  });
+
+  it('has three tries and three minutes for its code', async () => {
+    const { parts, state } = world();
+    state.hasApp = true;
+    const begin = async () => {
+      const answer = await signIn(parts, 'a@b.c', 'right');
+      if (answer.outcome !== 'challenged') throw new Error(answer.outcome);
+      return answer.challenge.challenge_id;
+    };
+    const guessed = await begin();
+    for (let tries = 0; tries < 3; tries += 1) await answerChallenge(parts, { challenge_id: guessed, code: '000000' });
+    expect(await answerChallenge(parts, { challenge_id: guessed, code: '111111' })).toEqual({ outcome: 'refused' });
+    const late = await begin();
+    state.now += 180_000;
+    expect(await answerChallenge(parts, { challenge_id: late, code: '111111' })).toEqual({ outcome: 'refused' });
+  });
+});
+
+describe('the end of a session', () => {
+  it('holds for its access tokens, and not for those of others', async () => {
+    const { parts, enter } = world();
+    const token = await enter();
+    await enter();
+    await endSession(parts, actorOf(['developer']), 'session-1');
+    const identity = await parts.identities.get('user-1');
+    if (!identity) throw new Error('nobody');
+    const issued_at = NOW.toISOString();
+    expect(isAccepted(identity, { issued_at, session_id: 'session-1' })).toBe(false);
+    expect(isAccepted(identity, { issued_at, session_id: 'session-2' })).toBe(true);
+    expect(await refreshAccessToken(parts, token)).toEqual({ outcome: 'refused' });
+  });
+
+  it('of all sessions leaves none, and the next sign-in waits until its token counts as later', async () => {
+    const { parts, state, enter } = world();
+    const tokens = [await enter(), await enter()];
+    await endAllSessions(parts, actorOf(['developer']));
+    for (const token of tokens) expect(await refreshAccessToken(parts, token)).toEqual({ outcome: 'refused' });
+    const before = state.now;
+    await enter();
+    expect(state.now - before).toBeGreaterThanOrEqual(1000);
+  });
+});

@@ -1,0 +1,300 @@
+/**
+ * Signing in, staying signed in, and the end of it. Whatever the user pool says is not enough by itself: a role may want a second
+ * factor, a user may be disabled, a session may have ended. Refresh tokens are ours and work once; the pool's own never leaves.
+ */
+import { createHash, timingSafeEqual } from 'node:crypto';
+import type { IdentityRecord } from '../../contracts/identity.ts';
+import {
+  type Challenge,
+  type ChallengeAnswer,
+  type ChallengeKind,
+  type PendingChallenge,
+  REFRESH_TOKEN_PATTERN,
+  type Session,
+  type Tokens,
+} from '../../contracts/sign-in.ts';
+import { appendToChain } from '../audit/chain.ts';
+import type { Actor } from './actor.ts';
+import type { IdentityStore, SignedIn } from './ports.ts';
+
+export interface PoolTokens extends SignedIn {
+  readonly access_token: string;
+  readonly id_token: string;
+  readonly refresh_token: string;
+  readonly expires_in_seconds: number;
+  readonly session_id: string;
+}
+
+export type PoolAnswer =
+  | { readonly outcome: 'signed_in'; readonly tokens: PoolTokens }
+  /** The password is right, and the pool wants something more first. */
+  | { readonly outcome: 'challenged'; readonly kind: 'mfa' | 'new_password'; readonly session: string }
+  | { readonly outcome: 'refused' }
+  /** Says which rules the new password breaks. */
+  | { readonly outcome: 'unfit_password'; readonly detail: string }
+  | { readonly outcome: 'slow_down' };
+
+/** The user pool, as far as signing in goes. */
+export interface SignInPool {
+  withPassword(email: string, password: string): Promise<PoolAnswer>;
+  withCode(email: string, session: string, code: string): Promise<PoolAnswer>;
+  withNewPassword(email: string, session: string, password: string): Promise<PoolAnswer>;
+  withRefreshToken(refreshToken: string): Promise<PoolAnswer>;
+  /** Reads again what `withPassword` gave, held back until a second factor was set up. */
+  readHeld(held: NonNullable<PendingChallenge['held_tokens']>): PoolTokens;
+  /** The secret an authenticator app is to keep for the holder of this access token. */
+  beginSecondFactor(accessToken: string): Promise<string>;
+  finishSecondFactor(accessToken: string, code: string): Promise<'set_up' | 'wrong_code'>;
+  revoke(refreshToken: string): Promise<void>;
+}
+
+export interface ChallengeStore {
+  put(idHash: string, pending: PendingChallenge): Promise<void>;
+  /** The challenge, counting one try; null when there is none, its time is over, or too many tries were made. */
+  attempt(idHash: string, now: Date, most: number): Promise<PendingChallenge | null>;
+  remove(idHash: string): Promise<void>;
+}
+
+export interface SessionStore {
+  create(session: Session): Promise<void>;
+  get(sessionId: string): Promise<Session | null>;
+  /** False when somebody else rotated or ended it since it was read. */
+  rotate(
+    session: Session,
+    next: { current_sha256: string; provider_refresh_token: string; rotated_at: string },
+  ): Promise<boolean>;
+  end(sessionId: string): Promise<void>;
+}
+
+export interface SignInParts {
+  readonly pool: SignInPool;
+  readonly identities: IdentityStore;
+  readonly challenges: ChallengeStore;
+  readonly sessions: SessionStore;
+  readonly settings: { readonly mfaRoles: readonly string[]; readonly sessionSeconds: number };
+  readonly now: () => Date;
+  readonly wait: (milliseconds: number) => Promise<void>;
+  /** 256 random bits in base64url. */
+  readonly random: () => string;
+}
+
+export type SignInAnswer =
+  | { readonly outcome: 'signed_in'; readonly tokens: Tokens }
+  | { readonly outcome: 'challenged'; readonly challenge: Challenge }
+  | { readonly outcome: 'unfit_password'; readonly detail: string }
+  | { readonly outcome: 'refused' }
+  | { readonly outcome: 'slow_down' };
+
+const REFUSED: SignInAnswer = { outcome: 'refused' };
+const CHALLENGE_SECONDS = 180;
+const MOST_TRIES = 3;
+/** So long the refresh token before the last one is taken for a repeat whose answer was lost, and not for a copy. */
+const REPEAT_MS = 10_000;
+
+const hashOf = (text: string): string => createHash('sha256').update(text).digest('hex');
+const isSame = (a: string, b: string): boolean => a.length === b.length && timingSafeEqual(Buffer.from(a), Buffer.from(b));
+
+export async function signIn(parts: SignInParts, email: string, password: string): Promise<SignInAnswer> {
+  return await goOn(parts, email, await parts.pool.withPassword(email, password), 'password');
+}
+
+export async function answerChallenge(parts: SignInParts, answer: ChallengeAnswer): Promise<SignInAnswer> {
+  const idHash = hashOf(answer.challenge_id);
+  const pending = await parts.challenges.attempt(idHash, parts.now(), MOST_TRIES);
+  if (!pending) return REFUSED;
+  const answered = await answerPending(parts, pending, answer);
+  // A wrong code may be typed again; everything else is over.
+  if (answered.outcome !== 'refused' && answered.outcome !== 'unfit_password') await parts.challenges.remove(idHash);
+  return answered;
+}
+
+async function answerPending(parts: SignInParts, pending: PendingChallenge, answer: ChallengeAnswer): Promise<SignInAnswer> {
+  const { kind, email, provider_session: session, held_tokens: held } = pending;
+  if (kind === 'new_password') {
+    if (answer.new_password === undefined || session === null) return REFUSED;
+    return await goOn(parts, email, await parts.pool.withNewPassword(email, session, answer.new_password), 'password');
+  }
+  if (answer.code === undefined) return REFUSED;
+  if (kind === 'mfa') {
+    if (session === null) return REFUSED;
+    return await goOn(parts, email, await parts.pool.withCode(email, session, answer.code), 'code');
+  }
+  if (held === null || (await parts.pool.finishSecondFactor(held.access_token, answer.code)) === 'wrong_code') return REFUSED;
+  return await goOn(parts, email, { outcome: 'signed_in', tokens: parts.pool.readHeld(held) }, 'code');
+}
+
+const NEXT_SECOND_MS = 1100;
+
+/** What the pool answered, and what we want beyond it. */
+async function goOn(parts: SignInParts, email: string, answer: PoolAnswer, by: 'password' | 'code'): Promise<SignInAnswer> {
+  if (answer.outcome === 'challenged') {
+    const kept = { kind: answer.kind, email, provider_session: answer.session, held_tokens: null };
+    return { outcome: 'challenged', challenge: await keepChallenge(parts, kept) };
+  }
+  if (answer.outcome !== 'signed_in') return answer;
+  const identity = await parts.identities.rememberSignIn(answer.tokens);
+  if (identity.disabled) {
+    await parts.pool.revoke(answer.tokens.refresh_token);
+    return REFUSED;
+  }
+  const tokens = await pastRevocation(parts, identity, answer.tokens);
+  if (!tokens) return REFUSED;
+  if (by === 'password' && wantsSecondFactor(parts, identity)) return await setUpSecondFactor(parts, email, tokens);
+  return { outcome: 'signed_in', tokens: await openSession(parts, tokens) };
+}
+
+/** A token made in the second of a revocation counts as made before it, and would be worth nothing: then a later one takes its place. */
+async function pastRevocation(parts: SignInParts, identity: IdentityRecord, given: PoolTokens): Promise<PoolTokens | null> {
+  if (identity.valid_after === null) return given;
+  const sinceMs = parts.now().getTime() - Date.parse(identity.valid_after);
+  if (sinceMs >= NEXT_SECOND_MS) return given;
+  await parts.wait(NEXT_SECOND_MS - sinceMs);
+  const again = await parts.pool.withRefreshToken(given.refresh_token);
+  return again.outcome === 'signed_in' ? again.tokens : null;
+}
+
+const wantsSecondFactor = ({ settings }: SignInParts, identity: IdentityRecord): boolean =>
+  identity.roles.some((role) => settings.mfaRoles.includes(role));
+
+/** The pool let somebody in by the password alone, so they have no second factor yet: they get their tokens when they have one. */
+async function setUpSecondFactor(parts: SignInParts, email: string, held: PoolTokens): Promise<SignInAnswer> {
+  const secret = await parts.pool.beginSecondFactor(held.access_token);
+  const { access_token, refresh_token, id_token, expires_in_seconds } = held;
+  const shown = await keepChallenge(parts, {
+    kind: 'set_up_mfa',
+    email,
+    provider_session: null,
+    held_tokens: { access_token, refresh_token, id_token, expires_in_seconds },
+  });
+  const otpauth = `otpauth://totp/Airlock:${encodeURIComponent(email)}?secret=${secret}&issuer=Airlock`;
+  return { outcome: 'challenged', challenge: { ...shown, secret, otpauth_uri: otpauth } };
+}
+
+const DETAILS: Record<ChallengeKind, string> = {
+  mfa: 'Send the six digits of your authenticator app as `code`.',
+  set_up_mfa:
+    'Your role signs in with a second factor. Add the secret to an authenticator app, then send its six digits as `code`.',
+  new_password: 'Choose a password of your own and send it as `new_password`.',
+};
+
+async function keepChallenge(parts: SignInParts, pending: Omit<PendingChallenge, 'expires_at'>): Promise<Challenge> {
+  const id = parts.random();
+  const expiresAt = new Date(parts.now().getTime() + CHALLENGE_SECONDS * 1000).toISOString();
+  await parts.challenges.put(hashOf(id), { ...pending, expires_at: expiresAt });
+  return {
+    challenge: pending.kind,
+    challenge_id: id,
+    expires_in_seconds: CHALLENGE_SECONDS,
+    detail: DETAILS[pending.kind],
+  };
+}
+
+async function openSession(parts: SignInParts, given: PoolTokens): Promise<Tokens> {
+  const now = parts.now();
+  const refreshToken = `alr_${given.session_id}_${parts.random()}`;
+  await parts.sessions.create({
+    session_id: given.session_id,
+    user_id: given.user_id,
+    email: given.email,
+    provider_refresh_token: given.refresh_token,
+    current_sha256: hashOf(refreshToken),
+    previous_sha256: null,
+    rotated_at: now.toISOString(),
+    created_at: now.toISOString(),
+    expires_at: new Date(now.getTime() + parts.settings.sessionSeconds * 1000).toISOString(),
+    ended: false,
+  });
+  return tokensOf(given, refreshToken);
+}
+
+const tokensOf = (given: PoolTokens, refreshToken: string): Tokens => ({
+  access_token: given.access_token,
+  refresh_token: refreshToken,
+  token_type: 'Bearer',
+  expires_in_seconds: given.expires_in_seconds,
+});
+
+/** `copied` says that a refresh token was used that had been used before; its session ended with it. */
+export async function refreshAccessToken(
+  parts: SignInParts,
+  refreshToken: string,
+): Promise<SignInAnswer | { readonly outcome: 'copied'; readonly user_id: string }> {
+  const sessionId = REFRESH_TOKEN_PATTERN.exec(refreshToken)?.[1];
+  const session = sessionId === undefined ? null : await parts.sessions.get(sessionId);
+  const now = parts.now();
+  if (!session || session.ended || now.toISOString() >= session.expires_at) return REFUSED;
+  const presented = hashOf(refreshToken);
+  const isCurrent = isSame(presented, session.current_sha256);
+  const isPrevious = session.previous_sha256 !== null && isSame(presented, session.previous_sha256);
+  const isRepeat = isPrevious && now.getTime() - Date.parse(session.rotated_at) < REPEAT_MS;
+  if (!isCurrent && !isRepeat) {
+    // Whoever knows the session's name but no secret of it must not be able to end it.
+    if (!isPrevious) return REFUSED;
+    await parts.sessions.end(session.session_id);
+    await parts.pool.revoke(session.provider_refresh_token);
+    return { outcome: 'copied', user_id: session.user_id };
+  }
+  const identity = await parts.identities.get(session.user_id);
+  const isRevoked = identity?.valid_after !== null && identity !== null && session.created_at <= identity.valid_after;
+  if (!identity || identity.disabled || isRevoked) return REFUSED;
+  const answer = await parts.pool.withRefreshToken(session.provider_refresh_token);
+  if (answer.outcome !== 'signed_in') return answer.outcome === 'slow_down' ? answer : REFUSED;
+  await parts.identities.rememberSignIn(answer.tokens);
+  const next = `alr_${session.session_id}_${parts.random()}`;
+  const isRotated = await parts.sessions.rotate(session, {
+    current_sha256: hashOf(next),
+    provider_refresh_token: answer.tokens.refresh_token,
+    rotated_at: now.toISOString(),
+  });
+  // Somebody else was at it in the same moment, with the same token.
+  return isRotated ? { outcome: 'signed_in', tokens: tokensOf(answer.tokens, next) } : REFUSED;
+}
+
+const MAX_TRIES = 4;
+/** Longer than any access token of the session lives. */
+const ENDED_KEPT_MS = 24 * 3600_000;
+
+/** Ends one session: the row of its holder names it until its last access token has expired. */
+export async function endSession(
+  parts: Pick<SignInParts, 'pool' | 'identities' | 'sessions' | 'now'>,
+  actor: Actor,
+  sessionId: string,
+): Promise<'ended' | 'busy'> {
+  const now = parts.now();
+  const session = await parts.sessions.get(sessionId);
+  await parts.sessions.end(sessionId);
+  const ended = await changeIdentity(parts, actor, 'signed_out', { session_id: sessionId }, (row) => ({
+    ...row,
+    ended_sessions: [
+      ...row.ended_sessions.filter(({ until }) => until > now.toISOString()),
+      { session_id: sessionId, until: new Date(now.getTime() + ENDED_KEPT_MS).toISOString() },
+    ],
+  }));
+  if (session) await parts.pool.revoke(session.provider_refresh_token);
+  return ended;
+}
+
+/** Ends every session of the actor: what was issued until now counts for nothing. */
+export const endAllSessions = (parts: Pick<SignInParts, 'identities' | 'now'>, actor: Actor): Promise<'ended' | 'busy'> =>
+  changeIdentity(parts, actor, 'all_signed_out', {}, (row) => ({
+    ...row,
+    valid_after: parts.now().toISOString(),
+    ended_sessions: [],
+  }));
+
+async function changeIdentity(
+  { identities, now }: Pick<SignInParts, 'identities' | 'now'>,
+  actor: Actor,
+  action: string,
+  details: Record<string, string>,
+  change: (row: IdentityRecord) => IdentityRecord,
+): Promise<'ended' | 'busy'> {
+  for (let tries = 0; tries < MAX_TRIES; tries += 1) {
+    const before = await identities.get(actor.user_id);
+    if (!before) return 'ended';
+    const draft = { action, actor: actor.user_id, at: now().toISOString(), details };
+    const { record, end } = appendToChain(`user#${actor.user_id}`, before, draft);
+    if ((await identities.save(before, { ...change(before), ...end }, record)) === 'saved') return 'ended';
+  }
+  return 'busy';
+}
