@@ -264,6 +264,7 @@ describe('who may do what', () => {
         'api/health',
         'api/identity',
         'api/live',
+        'api/security',
         'live/push',
         'live/socket',
         'tasks/issue-ticket',
