@@ -13,10 +13,15 @@ const rates = fc.record({
   burst: fc.integer({ min: 1, max: 200 }),
 });
 
-/** Requests as they come: sometimes many at once, sometimes after a long pause; some count for several. */
+/** Requests as they come: many at once, after a pause, or as early as they may; some count for several. */
 const arrivals = fc.array(
   fc.record({
-    pauseMicros: fc.oneof(fc.constant(0), fc.integer({ min: 0, max: SECOND }), fc.integer({ min: 0, max: 120 * SECOND })),
+    pauseMicros: fc.oneof(
+      fc.constant(0),
+      fc.constant('as early as it may' as const),
+      fc.integer({ min: 0, max: SECOND }),
+      fc.integer({ min: 0, max: 120 * SECOND }),
+    ),
     weight: fc.integer({ min: 1, max: 3 }),
   }),
   { maxLength: 300 },
@@ -48,7 +53,7 @@ describe('the generic cell rate algorithm', () => {
         let emptyAt: EmptyAt = null;
         let now = START;
         for (const { pauseMicros, weight } of requests) {
-          now += pauseMicros;
+          now += pauseMicros === 'as early as it may' ? take(emptyAt, paceOf(rate), weight, now).waitMicros : pauseMicros;
           const taken = take(emptyAt, paceOf(rate), weight, now);
           if (taken.waitMicros > 0) continue;
           emptyAt = taken.emptyAt;
