@@ -19,6 +19,7 @@ import { cancelExecution, execute, getEvents, getExecution, getFile, listExecuti
 import { createUpload } from './routes/files.ts';
 import { health } from './routes/health.ts';
 import { getMe, getUser, listUsers, updateUser } from './routes/identity.ts';
+import { getRateLimits, resetRateLimits } from './routes/limits.ts';
 import { createLiveTicket } from './routes/live.ts';
 
 export const ROUTES_OF_FUNCTION = {
@@ -40,6 +41,7 @@ export const ROUTES_OF_FUNCTION = {
   identity: [getMe, listUsers, getUser, updateUser, createApiKey, listApiKeys, rotateApiKey, revokeApiKey],
   audit: [listAudit],
   live: [createLiveTicket],
+  security: [getRateLimits, resetRateLimits],
   health: [health],
 } as const;
 export type ApiFunction = keyof typeof ROUTES_OF_FUNCTION;
