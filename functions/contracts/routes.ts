@@ -21,6 +21,7 @@ import { health } from './routes/health.ts';
 import { getMe, getUser, listUsers, updateUser } from './routes/identity.ts';
 import { getRateLimits, resetRateLimits } from './routes/limits.ts';
 import { createLiveTicket } from './routes/live.ts';
+import { getPageSession, openPageSession, renewPageSession } from './routes/page-session.ts';
 
 export const ROUTES_OF_FUNCTION = {
   executions: [execute, listExecutions, getExecution, getEvents, getFile, cancelExecution],
@@ -37,7 +38,7 @@ export const ROUTES_OF_FUNCTION = {
     listStandingApprovals,
     revokeStandingApproval,
   ],
-  auth: [login, answerChallenge, refresh, logout, revokeSessions],
+  auth: [login, answerChallenge, refresh, logout, revokeSessions, openPageSession, getPageSession, renewPageSession],
   identity: [getMe, listUsers, getUser, updateUser, createApiKey, listApiKeys, rotateApiKey, revokeApiKey],
   audit: [listAudit],
   live: [createLiveTicket],

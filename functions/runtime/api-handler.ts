@@ -23,6 +23,7 @@ export interface ApiRequest<R extends RouteContract> {
   readonly query: ParsedBy<R['query']>;
   readonly body: ParsedBy<R['body']>;
   readonly headers: Record<string, string | undefined>;
+  readonly cookies: readonly string[] | undefined;
   readonly requestId: string;
   /** As the front door saw it. */
   readonly clientAddress: string;
@@ -33,6 +34,8 @@ export type ApiAnswer<R extends RouteContract> = {
     status: S;
     body: z.input<R['responses'][S] & z.ZodType>;
     headers?: Record<string, string>;
+    /** Whole values of Set-Cookie. */
+    cookies?: readonly string[];
     /** The same in another form, sent in place of JSON. */
     raw?: RawContent;
   };
@@ -48,9 +51,13 @@ type Handle<R extends RouteContract> = (request: ApiRequest<R>) => Promise<ApiAn
 /** A contract with the function that answers it. */
 export interface Route {
   readonly contract: RouteContract;
-  readonly handle: (
-    request: ApiRequest<RouteContract>,
-  ) => Promise<{ status: PropertyKey; body: unknown; headers?: Record<string, string>; raw?: RawContent }>;
+  readonly handle: (request: ApiRequest<RouteContract>) => Promise<{
+    status: PropertyKey;
+    body: unknown;
+    headers?: Record<string, string>;
+    cookies?: readonly string[];
+    raw?: RawContent;
+  }>;
 }
 
 export const route = <R extends RouteContract>(contract: R, handle: Handle<R>): Route => ({
@@ -96,7 +103,8 @@ export function apiHandler(settings: Settings, routes: readonly Route[]) {
       });
       const body = schemaOf(found.contract, answer.status).parse(answer.body);
       const sent = { ...limits.headersOf(event), ...headers, ...answer.headers, 'x-request-id': event.requestContext.requestId };
-      if (!answer.raw) return jsonAnswer(Number(answer.status), body, sent);
+      const cookies = answer.cookies ? { cookies: [...answer.cookies] } : {};
+      if (!answer.raw) return { ...jsonAnswer(Number(answer.status), body, sent), ...cookies };
       return { ...jsonAnswer(Number(answer.status), null, { ...sent, 'content-type': answer.raw.type }), body: answer.raw.text };
     });
 }
@@ -104,7 +112,7 @@ export function apiHandler(settings: Settings, routes: readonly Route[]) {
 async function serve(found: Route, event: APIGatewayProxyEventV2, authenticate: Authenticate, limits: RequestLimits) {
   const { contract } = found;
   const clientAddress = event.headers['x-airlock-client-address'] ?? '';
-  const caller = contract.permission === 'public' ? null : await authenticate(event.headers, clientAddress);
+  const caller = contract.permission === 'public' ? null : await authenticate(event, clientAddress);
   const actor = caller?.actor ?? null;
   if (actor) await limits.call(event, contract, actor);
   if (
@@ -121,6 +129,7 @@ async function serve(found: Route, event: APIGatewayProxyEventV2, authenticate: 
     query: parsePart('query', contract.query ?? z.strictObject({}), queryOf(event)),
     body: contract.body ? parsePart('body', contract.body, readBody(event, contract.bodyMaxBytes ?? BODY_MAX_BYTES)) : undefined,
     headers: event.headers,
+    cookies: event.cookies,
     requestId: event.requestContext.requestId,
     clientAddress,
   };

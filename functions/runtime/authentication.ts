@@ -2,10 +2,13 @@ import { CognitoJwtVerifier } from 'aws-jwt-verify';
 import { SimpleJwksCache } from 'aws-jwt-verify/jwk';
 import { dynamoApiKeys, dynamoKeyUsage } from '../adapters/dynamo/api-keys.ts';
 import { dynamoIdentities, dynamoJwks } from '../adapters/dynamo/identities.ts';
+import { dynamoPageSessions } from '../adapters/dynamo/page-sessions.ts';
 import { type Actor, permissionsOf } from '../core/identity/actor.ts';
 import { isAccepted } from '../core/identity/current.ts';
 import { permissionsOfKey, statusOf, verifyKey } from '../core/identity/keys.ts';
+import { isFresh, readPageSession, whyNotOwnPage } from '../core/identity/page-session.ts';
 import { readConfiguration } from './configuration.ts';
+import { publicOriginOf, sessionCookieOf } from './cookies.ts';
 import { ApiError } from './errors.ts';
 import { log } from './log.ts';
 import { clock } from './system.ts';
@@ -17,7 +20,11 @@ interface Settings {
   readonly USER_POOL_CLIENT_ID: string;
 }
 
-type Headers = Readonly<Record<string, string | undefined>>;
+interface Request {
+  readonly headers: Readonly<Record<string, string | undefined>>;
+  readonly cookies?: readonly string[] | undefined;
+  readonly requestContext: { readonly http: { readonly method: string } };
+}
 
 export interface Authenticated {
   readonly actor: Actor;
@@ -25,22 +32,27 @@ export interface Authenticated {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-export type Authenticate = (headers: Headers, clientAddress: string) => Promise<Authenticated>;
+export type Authenticate = (request: Request, clientAddress: string) => Promise<Authenticated>;
 
 /**
- * Who is calling: the holder of an access token or of an API key. What they may do is what the identity's row says now, not what the
+ * Who is calling: the holder of an access token, of an API key, or of the cookie of a page. What they may do is what the identity's row says now, not what the
  * token said when it was made: without a row, nothing.
  */
 export function authentication(settings: Settings): Authenticate {
   const byToken = tokenAuthentication(settings);
   const byKey = keyAuthentication(settings);
-  return async (headers, clientAddress) => {
+  const byCookie = cookieAuthentication(settings);
+  return async (request, clientAddress) => {
+    const { headers } = request;
     const bearer = /^Bearer ([A-Za-z0-9._-]+)$/i.exec(headers.authorization ?? '')?.[1];
     const key = headers['x-api-key'];
     if (key !== undefined && headers.authorization !== undefined) {
       throw new ApiError('malformed_request', 'Send either Authorization or X-API-Key: two credentials may be of two people.');
     }
     if (key !== undefined) return await byKey(key, clientAddress);
+    // Browsers send cookies of their own accord: what was said on purpose goes first, and if it is nothing we know, nothing else counts.
+    const cookie = headers.authorization === undefined ? sessionCookieOf(request) : null;
+    if (cookie !== null) return await byCookie(cookie, request);
     if (!bearer)
       throw unauthenticated('Send `Authorization: Bearer <access token or API key>`; POST /api/v1/auth/login gives a token.');
     return bearer.startsWith('alk_') ? await byKey(bearer, clientAddress) : await byToken(bearer);
@@ -86,6 +98,32 @@ function tokenAuthentication(settings: Settings): (token: string) => Promise<Aut
       issued_at: new Date(claims.iat * 1000).toISOString(),
     } as const;
     if (!identity || !isAccepted(identity, credential)) throw notValid();
+    const { user_id, email, roles, teams, trusted_agent, owner_id } = identity;
+    const actor: Actor = {
+      ...{ user_id, email, roles, teams, trusted_agent, owner_id },
+      permissions: permissionsOf(roles, granted),
+      credential,
+    };
+    return { actor, headers: {} };
+  };
+}
+
+function cookieAuthentication(settings: Settings): (cookie: string, request: Request) => Promise<Authenticated> {
+  const identities = dynamoIdentities({ identity: settings.IDENTITY_TABLE });
+  const pages = dynamoPageSessions(settings.EPHEMERA_TABLE);
+  const { roles: granted } = readConfiguration().security.authorization;
+  return async (cookie, request) => {
+    const now = clock.now();
+    const page = await readPageSession(pages, cookie, now);
+    const identity = page && (await identities.get(page.user_id));
+    if (!page || !identity) throw notValid();
+    const credential = { kind: 'session', session_id: page.session_id, issued_at: page.created_at } as const;
+    if (!isAccepted(identity, credential)) throw notValid();
+    if (!isFresh(page, now)) throw unauthenticated('Renew this session: POST /api/v1/auth/session/renew.');
+    const { origin, 'x-csrf-token': csrfToken } = request.headers;
+    const { method } = request.requestContext.http;
+    const missing = whyNotOwnPage(cookie, { method, origin, csrfToken, publicOrigin: publicOriginOf(request) });
+    if (missing !== null) throw new ApiError('forbidden', `With a session of a page: ${missing}.`);
     const { user_id, email, roles, teams, trusted_agent, owner_id } = identity;
     const actor: Actor = {
       ...{ user_id, email, roles, teams, trusted_agent, owner_id },

@@ -123,6 +123,7 @@ export class AirlockFunctions extends Construct {
       ...checkLimits,
     });
     tables.ephemera.allowOn('session#*', auth.lambda, 'GetItem', 'PutItem', 'UpdateItem');
+    tables.ephemera.allowOn('page-session#*', auth.lambda, 'PutItem', 'UpdateItem', 'DeleteItem');
     tables.ephemera.allowOn('challenge#*', auth.lambda, 'PutItem', 'UpdateItem', 'DeleteItem');
     tables.audit.allow(auth.lambda, 'PutItem');
     auth.mayInvoke('live/socket', 'tasks/check-limits');
@@ -444,6 +445,7 @@ export class AirlockFunctions extends Construct {
     const { tables } = this.#props.data;
     tables.identity.allow(fn.lambda, 'GetItem');
     tables.ephemera.allowOn('key-usage#*', fn.lambda, 'UpdateItem');
+    tables.ephemera.allowOn('page-session#*', fn.lambda, 'GetItem');
   }
 
   #objects() {

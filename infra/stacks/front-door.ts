@@ -149,10 +149,11 @@ export class FrontDoorStack extends Stack {
   }
 }
 
-/** Who is calling, in a header that overwrites what the client sent under that name. */
+/** Who is calling, and under which name we are seen, in headers that overwrite what the client sent under their names. */
 const IDENTIFY = `function handler(event) {
   var request = event.request;
   request.headers['x-airlock-client-address'] = { value: event.viewer.ip };
+  request.headers['x-airlock-public-origin'] = { value: 'https://' + request.headers.host.value };
   return request;
 }`;
 

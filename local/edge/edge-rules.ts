@@ -21,6 +21,7 @@ export const upstreamTimeoutSeconds = 30;
 
 const frontDoorHeader = 'x-airlock-front-door';
 const clientAddressHeader = 'x-airlock-client-address';
+const publicOriginHeader = 'x-airlock-public-origin';
 
 /** Headers that only the front door may set; a client's own copies never get through. */
 const isReserved = (name: string): boolean =>
@@ -43,6 +44,7 @@ export function upstreamHeaders(
     ...Object.fromEntries(passed),
     [frontDoorHeader]: configuration.frontDoorSecret,
     [clientAddressHeader]: address,
+    [publicOriginHeader]: `http://${sent.host ?? ''}`,
     'x-forwarded-for': address,
   };
 }

@@ -148,4 +148,4 @@ describe('what others were broken into by does not work here', () => {
   });
 });
 
-const PUBLIC = ['login', 'answerChallenge', 'refresh', 'health'];
+const PUBLIC = ['login', 'answerChallenge', 'refresh', 'openPageSession', 'renewPageSession', 'health'];

@@ -1,9 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { cognitoSignIn } from '../../adapters/cognito/sign-in.ts';
 import { dynamoIdentities } from '../../adapters/dynamo/identities.ts';
+import { dynamoPageSessions } from '../../adapters/dynamo/page-sessions.ts';
 import { dynamoChallenges, dynamoSessions } from '../../adapters/dynamo/sessions.ts';
 import { invokeLater } from '../../adapters/lambda/invoke.ts';
 import * as routes from '../../contracts/routes/auth.ts';
+import * as pageRoutes from '../../contracts/routes/page-session.ts';
 import type { Actor } from '../../core/identity/actor.ts';
 import {
   answerChallenge,
@@ -19,6 +21,8 @@ import { environmentOf } from '../../runtime/environment.ts';
 import { ApiError } from '../../runtime/errors.ts';
 import { log } from '../../runtime/log.ts';
 import { clock, wait } from '../../runtime/system.ts';
+import { refusalOf, refused } from './answers.ts';
+import { forgetPage, getPage, openPage, renewPage } from './page.ts';
 
 const environment = environmentOf('api/auth');
 const { jwt, mfa } = readConfiguration().security.authentication;
@@ -27,6 +31,8 @@ const parts = {
   identities: dynamoIdentities({ identity: environment.IDENTITY_TABLE, audit: environment.AUDIT_TABLE }),
   challenges: dynamoChallenges(environment.EPHEMERA_TABLE),
   sessions: dynamoSessions(environment.EPHEMERA_TABLE),
+  pages: dynamoPageSessions(environment.EPHEMERA_TABLE),
+  freshSeconds: jwt.access_token_ttl,
   settings: { mfaRoles: mfa.required_for_roles, sessionSeconds: jwt.refresh_token_ttl },
   now: clock.now,
   wait,
@@ -48,34 +54,34 @@ export const handler = apiHandler(environment, [
     return ok(given);
   }),
 
-  route(routes.logout, async ({ actor }) => {
+  route(routes.logout, async (request) => {
+    const { actor } = request;
     const { credential } = actor;
     if (credential.kind === 'api_key') throw new ApiError('forbidden', 'A key has no session. Revoke the key instead.');
     if ((await endSession(parts, actor, credential.session_id)) === 'busy') throw busy();
     await closeConnections(actor);
-    return ok({ ended: 'session' as const });
+    return { ...ok({ ended: 'session' as const }), ...(await forgetPage(parts, request)) };
   }),
 
-  route(routes.revokeSessions, async ({ actor }) => {
+  route(routes.revokeSessions, async (request) => {
+    const { actor } = request;
     if (actor.credential.kind === 'api_key') throw new ApiError('forbidden', 'Sign in to end your sessions.');
     if ((await endAllSessions(parts, actor)) === 'busy') throw busy();
     await closeConnections(actor);
-    return ok({ ended: 'all_sessions' as const });
+    return { ...ok({ ended: 'all_sessions' as const }), ...(await forgetPage(parts, request)) };
   }),
+
+  route(pageRoutes.openPageSession, (request) => openPage(parts, request)),
+  route(pageRoutes.getPageSession, (request) => getPage(parts, request)),
+  route(pageRoutes.renewPageSession, (request) => renewPage(parts, request)),
 ]);
 
 function answered(answer: SignInAnswer) {
   if (answer.outcome === 'signed_in') return { status: 200 as const, body: answer.tokens };
   if (answer.outcome === 'challenged') return { status: 202 as const, body: answer.challenge };
-  if (answer.outcome === 'slow_down') throw new ApiError('too_many_requests', 'Too many sign-ins. Try again in a minute.');
-  if (answer.outcome === 'unfit_password') {
-    const errors = [{ field: 'body.new_password', expected: answer.detail.slice(0, 300), received: 'another' }];
-    throw new ApiError('validation_failed', 'This password does not do.', { errors });
-  }
-  throw refused();
+  throw refusalOf(answer);
 }
 
-const refused = (): ApiError => new ApiError('unauthenticated', 'These credentials are not valid.');
 const busy = (): ApiError => new ApiError('unavailable', 'Others change this user right now. Try again.');
 
 /** Connections look again whether they may stay. They also do so at each subscription, should this not reach them. */

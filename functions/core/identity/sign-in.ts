@@ -2,7 +2,7 @@
  * Signing in, staying signed in, and the end of it. Whatever the user pool says is not enough by itself: a role may want a second
  * factor, a user may be disabled, a session may have ended. Refresh tokens are ours and work once; the pool's own never leaves.
  */
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { timingSafeEqual } from 'node:crypto';
 import type { IdentityRecord } from '../../contracts/identity.ts';
 import {
   type Challenge,
@@ -14,6 +14,7 @@ import {
   type Tokens,
 } from '../../contracts/sign-in.ts';
 import { appendToChain } from '../audit/chain.ts';
+import { sha256 as hashOf } from '../text/json.ts';
 import type { Actor } from './actor.ts';
 import type { IdentityStore, SignedIn } from './ports.ts';
 
@@ -79,7 +80,7 @@ export interface SignInParts {
 }
 
 export type SignInAnswer =
-  | { readonly outcome: 'signed_in'; readonly tokens: Tokens }
+  | { readonly outcome: 'signed_in'; readonly tokens: Tokens; readonly session: Session }
   | { readonly outcome: 'challenged'; readonly challenge: Challenge }
   | { readonly outcome: 'unfit_password'; readonly detail: string }
   | { readonly outcome: 'refused' }
@@ -91,7 +92,6 @@ const MOST_TRIES = 3;
 /** So long the refresh token before the last one is taken for a repeat whose answer was lost, and not for a copy. */
 const REPEAT_MS = 10_000;
 
-const hashOf = (text: string): string => createHash('sha256').update(text).digest('hex');
 const isSame = (a: string, b: string): boolean => a.length === b.length && timingSafeEqual(Buffer.from(a), Buffer.from(b));
 
 export async function signIn(parts: SignInParts, email: string, password: string): Promise<SignInAnswer> {
@@ -140,7 +140,7 @@ async function goOn(parts: SignInParts, email: string, answer: PoolAnswer, by: '
   const tokens = await pastRevocation(parts, identity, answer.tokens);
   if (!tokens) return REFUSED;
   if (by === 'password' && wantsSecondFactor(parts, identity)) return await setUpSecondFactor(parts, email, tokens);
-  return { outcome: 'signed_in', tokens: await openSession(parts, tokens) };
+  return { outcome: 'signed_in', ...(await openSession(parts, tokens)) };
 }
 
 /** A token made in the second of a revocation counts as made before it, and would be worth nothing: then a later one takes its place. */
@@ -189,10 +189,10 @@ async function keepChallenge(parts: SignInParts, pending: Omit<PendingChallenge,
   };
 }
 
-async function openSession(parts: SignInParts, given: PoolTokens): Promise<Tokens> {
+async function openSession(parts: SignInParts, given: PoolTokens): Promise<{ tokens: Tokens; session: Session }> {
   const now = parts.now();
   const refreshToken = `alr_${given.session_id}_${parts.random()}`;
-  await parts.sessions.create({
+  const session: Session = {
     session_id: given.session_id,
     user_id: given.user_id,
     email: given.email,
@@ -203,8 +203,9 @@ async function openSession(parts: SignInParts, given: PoolTokens): Promise<Token
     created_at: now.toISOString(),
     expires_at: new Date(now.getTime() + parts.settings.sessionSeconds * 1000).toISOString(),
     ended: false,
-  });
-  return tokensOf(given, refreshToken);
+  };
+  await parts.sessions.create(session);
+  return { tokens: tokensOf(given, refreshToken), session };
 }
 
 const tokensOf = (given: PoolTokens, refreshToken: string): Tokens => ({
@@ -234,12 +235,8 @@ export async function refreshAccessToken(
     await parts.pool.revoke(session.provider_refresh_token);
     return { outcome: 'copied', user_id: session.user_id };
   }
-  const identity = await parts.identities.get(session.user_id);
-  const isRevoked = identity?.valid_after !== null && identity !== null && session.created_at <= identity.valid_after;
-  if (!identity || identity.disabled || isRevoked) return REFUSED;
-  const answer = await parts.pool.withRefreshToken(session.provider_refresh_token);
-  if (answer.outcome !== 'signed_in') return answer.outcome === 'slow_down' ? answer : REFUSED;
-  await parts.identities.rememberSignIn(answer.tokens);
+  const answer = await askAgain(parts, session);
+  if (answer.outcome !== 'signed_in') return answer;
   const next = `alr_${session.session_id}_${parts.random()}`;
   const isRotated = await parts.sessions.rotate(session, {
     current_sha256: hashOf(next),
@@ -247,7 +244,22 @@ export async function refreshAccessToken(
     rotated_at: now.toISOString(),
   });
   // Somebody else was at it in the same moment, with the same token.
-  return isRotated ? { outcome: 'signed_in', tokens: tokensOf(answer.tokens, next) } : REFUSED;
+  return isRotated ? { outcome: 'signed_in', tokens: tokensOf(answer.tokens, next), session } : REFUSED;
+}
+
+/** The pool says again who somebody is; refused when anything has taken their session from them meanwhile. */
+export async function askAgain(
+  parts: SignInParts,
+  session: Session,
+): Promise<{ outcome: 'signed_in'; tokens: PoolTokens } | { outcome: 'refused' | 'slow_down' }> {
+  if (session.ended || parts.now().toISOString() >= session.expires_at) return { outcome: 'refused' };
+  const identity = await parts.identities.get(session.user_id);
+  const isRevoked = identity?.valid_after !== null && identity !== null && session.created_at <= identity.valid_after;
+  if (!identity || identity.disabled || isRevoked) return { outcome: 'refused' };
+  const answer = await parts.pool.withRefreshToken(session.provider_refresh_token);
+  if (answer.outcome !== 'signed_in') return { outcome: answer.outcome === 'slow_down' ? 'slow_down' : 'refused' };
+  await parts.identities.rememberSignIn(answer.tokens);
+  return answer;
 }
 
 const MAX_TRIES = 4;
