@@ -35,8 +35,8 @@ export interface Authenticated {
 export type Authenticate = (request: Request, clientAddress: string) => Promise<Authenticated>;
 
 /**
- * Who is calling: the holder of an access token, of an API key, or of the cookie of a page. What they may do is what the identity's row says now, not what the
- * token said when it was made: without a row, nothing.
+ * Who is calling: the holder of an access token, of an API key, or of the cookie of a page. What they may do is what the identity's row
+ * says now, not what the token said when it was made: without a row, nothing.
  */
 export function authentication(settings: Settings): Authenticate {
   const byToken = tokenAuthentication(settings);
@@ -50,7 +50,7 @@ export function authentication(settings: Settings): Authenticate {
       throw new ApiError('malformed_request', 'Send either Authorization or X-API-Key: two credentials may be of two people.');
     }
     if (key !== undefined) return await byKey(key, clientAddress);
-    // Browsers send cookies of their own accord: what was said on purpose goes first, and if it is nothing we know, nothing else counts.
+    // Browsers send cookies of their own accord: a credential that was sent on purpose counts alone, also if it is no good.
     const cookie = headers.authorization === undefined ? sessionCookieOf(request) : null;
     if (cookie !== null) return await byCookie(cookie, request);
     if (!bearer)
