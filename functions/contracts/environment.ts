@@ -32,7 +32,14 @@ export const FUNCTION_ENVIRONMENT = {
   }),
   'api/approvals': z.object({ ...inside, ...approvals, ...executions, ...audit, ...data }),
   'api/files': z.object({ ...inside, ...data }),
-  'api/auth': z.object({ ...outside, ...audit, SOCKET_FUNCTION: text }),
+  'api/auth': z.object({
+    ...outside,
+    ...audit,
+    SOCKET_FUNCTION: text,
+    /** Where browsers sign in on the user pool's own page, and as which client of it; both, or neither where nobody does. */
+    SIGN_IN_PAGE_URL: text.optional(),
+    PAGE_CLIENT_ID: text.optional(),
+  }),
   'api/identity': z.object({ ...outside, ...audit, SOCKET_FUNCTION: text }),
   'api/audit': z.object({ ...inside, ...audit }),
   'api/live': z.object({ ...inside }),

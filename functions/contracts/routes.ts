@@ -22,6 +22,7 @@ import { getMe, getUser, listUsers, updateUser } from './routes/identity.ts';
 import { getRateLimits, resetRateLimits } from './routes/limits.ts';
 import { createLiveTicket } from './routes/live.ts';
 import { getPageSession, openPageSession, renewPageSession } from './routes/page-session.ts';
+import { beginPageSignIn, finishPageSignIn } from './routes/page-sign-in.ts';
 import { listSecurityEvents, listSecurityResponses, respondToThreat, reverseResponse } from './routes/security.ts';
 
 export const ROUTES_OF_FUNCTION = {
@@ -39,7 +40,18 @@ export const ROUTES_OF_FUNCTION = {
     listStandingApprovals,
     revokeStandingApproval,
   ],
-  auth: [login, answerChallenge, refresh, logout, revokeSessions, openPageSession, getPageSession, renewPageSession],
+  auth: [
+    login,
+    answerChallenge,
+    refresh,
+    logout,
+    revokeSessions,
+    openPageSession,
+    getPageSession,
+    renewPageSession,
+    beginPageSignIn,
+    finishPageSignIn,
+  ],
   identity: [getMe, listUsers, getUser, updateUser, createApiKey, listApiKeys, rotateApiKey, revokeApiKey],
   audit: [listAudit],
   live: [createLiveTicket],

@@ -1,7 +1,6 @@
 import { CognitoJwtVerifier } from 'aws-jwt-verify';
-import { SimpleJwksCache } from 'aws-jwt-verify/jwk';
 import { dynamoApiKeys, dynamoKeyUsage } from '../adapters/dynamo/api-keys.ts';
-import { dynamoIdentities, dynamoJwks } from '../adapters/dynamo/identities.ts';
+import { dynamoIdentities } from '../adapters/dynamo/identities.ts';
 import { dynamoPageSessions } from '../adapters/dynamo/page-sessions.ts';
 import { type Actor, permissionsOf } from '../core/identity/actor.ts';
 import { isAccepted } from '../core/identity/current.ts';
@@ -11,6 +10,7 @@ import { readConfiguration } from './configuration.ts';
 import { publicOriginOf, sessionCookieOf } from './cookies.ts';
 import { ApiError } from './errors.ts';
 import { log } from './log.ts';
+import { poolKeys } from './pool-keys.ts';
 import { clock } from './system.ts';
 
 interface Settings {
@@ -59,30 +59,12 @@ export function authentication(settings: Settings): Authenticate {
   };
 }
 
-/**
- * The pool's keys come from the identity table, where a function outside the VPC keeps them fresh; an unknown key id makes the verifier
- * look there again, at most every few seconds.
- */
 function tokenAuthentication(settings: Settings): (token: string) => Promise<Authenticated> {
   const identities = dynamoIdentities({ identity: settings.IDENTITY_TABLE });
-  const stored = dynamoJwks(settings.IDENTITY_TABLE);
   const { roles: granted } = readConfiguration().security.authorization;
   const verifier = CognitoJwtVerifier.create(
     { userPoolId: settings.USER_POOL_ID, clientId: settings.USER_POOL_CLIENT_ID, tokenUse: 'access' },
-    {
-      jwksCache: new SimpleJwksCache({
-        fetcher: {
-          fetch: async () => {
-            const jwks = await stored.get().catch((error: unknown) => {
-              throw unreachable(error);
-            });
-            if (!jwks) throw unreachable(new Error('nobody has fetched them yet'));
-            const bytes = Buffer.from(jwks, 'utf8');
-            return bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength);
-          },
-        },
-      }),
-    },
+    { jwksCache: poolKeys(settings.IDENTITY_TABLE) },
   );
 
   return async (token) => {
@@ -171,10 +153,6 @@ const NOTED_EVERY_MS = 60_000;
 const MOST_NOTED = 10_000;
 
 const notValid = (): ApiError => unauthenticated('The credential is not valid here or has expired.');
-
-/** No word about who is calling: neither yes nor no. */
-const unreachable = (cause: unknown): ApiError =>
-  new ApiError('unavailable', 'The keys that verify sign-ins cannot be read. Try again in a minute.', { cause });
 
 const unauthenticated = (detail: string): ApiError =>
   new ApiError('unauthenticated', detail, { headers: { 'www-authenticate': 'Bearer' } });

@@ -1,6 +1,7 @@
 /** Cookies of pages. Over https their names begin with `__Host-`: a browser then takes them from this very host alone. */
 
 const SESSION = 'airlock_session';
+const SIGN_IN = 'airlock_sign_in';
 
 interface Arrived {
   readonly cookies?: readonly string[] | undefined;
@@ -30,3 +31,9 @@ export const sessionCookieOf = (arrived: Arrived): string | null => readCookie(a
 export const setSessionCookie = (arrived: Arrived, value: string, seconds: number): string =>
   writeCookie(arrived, SESSION, value, seconds);
 export const clearSessionCookie = (arrived: Arrived): string => writeCookie(arrived, SESSION, '', 0);
+
+/** What a browser keeps while it signs in on another page. */
+export const signInCookieOf = (arrived: Arrived): string | null => readCookie(arrived, SIGN_IN);
+export const setSignInCookie = (arrived: Arrived, value: string, seconds: number): string =>
+  writeCookie(arrived, SIGN_IN, value, seconds);
+export const clearSignInCookie = (arrived: Arrived): string => writeCookie(arrived, SIGN_IN, '', 0);

@@ -116,11 +116,13 @@ export class AirlockFunctions extends Construct {
     const socketName = { SOCKET_FUNCTION: this.#nameOf('live/socket') };
     // Those who speak with Cognito stand outside, and have their requests counted.
     const checkLimits = { CHECK_LIMITS_FUNCTION: this.#nameOf('tasks/check-limits') };
+    const { page } = this.#props.signIn;
     const auth = this.#add('api/auth', API_TIMEOUT, undefined, {
       ...this.#signedIn(),
       ...this.#table('AUDIT'),
       ...socketName,
       ...checkLimits,
+      ...(page ? { SIGN_IN_PAGE_URL: page.url, PAGE_CLIENT_ID: page.client.userPoolClientId } : {}),
     });
     tables.ephemera.allowOn('session#*', auth.lambda, 'GetItem', 'PutItem', 'UpdateItem');
     tables.ephemera.allowOn('page-session#*', auth.lambda, 'PutItem', 'UpdateItem', 'DeleteItem');

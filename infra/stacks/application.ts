@@ -117,6 +117,7 @@ export class ApplicationStack extends Stack {
       WebSocketStage: LIVE_STAGE,
       UserPoolId: signIn.pool.userPoolId,
       UserPoolClientId: signIn.client.userPoolClientId,
+      ...(signIn.page ? { SignInPageUrl: signIn.page.url } : {}),
       IdentityTableName: data.tables.identity.tableName,
       ExecutionsTableName: data.tables.executions.tableName,
       ApprovalsTableName: data.tables.approvals.tableName,

@@ -148,4 +148,13 @@ describe('what others were broken into by does not work here', () => {
   });
 });
 
-const PUBLIC = ['login', 'answerChallenge', 'refresh', 'openPageSession', 'renewPageSession', 'health'];
+const PUBLIC = [
+  'login',
+  'answerChallenge',
+  'refresh',
+  'openPageSession',
+  'renewPageSession',
+  'beginPageSignIn',
+  'finishPageSignIn',
+  'health',
+];

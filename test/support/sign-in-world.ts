@@ -16,6 +16,7 @@ export function signInWorld({ roles = ['developer'], mfaRoles = ['operator'] }: 
     ...{ user_id: 'user-1', email: 'a@b.c', roles, access_token: 'access', id_token: 'id', expires_in_seconds: 900 },
     refresh_token: `pool-${sessionId}`,
     session_id: sessionId,
+    provider: null,
   });
   const opened = (): PoolAnswer => {
     state.sessions += 1;
@@ -34,7 +35,7 @@ export function signInWorld({ roles = ['developer'], mfaRoles = ['operator'] }: 
       remove: async (hash) => void pages.delete(hash),
     },
     identities: memoryIdentities(),
-    settings: { mfaRoles, sessionSeconds: 3600 },
+    settings: { mfaRoles, sessionSeconds: 3600, secondFactorProviders: ['Okta'] },
     now: () => new Date(state.now),
     wait: async (milliseconds) => {
       state.now += milliseconds;
@@ -58,6 +59,10 @@ export function signInWorld({ roles = ['developer'], mfaRoles = ['operator'] }: 
         return state.hasApp ? 'set_up' : 'wrong_code';
       },
       revoke: async (token) => void state.revoked.push(token),
+    },
+    pagePool: {
+      withRefreshToken: async () => ({ outcome: 'refused' }),
+      revoke: async (token) => void state.revoked.push(`page:${token}`),
     },
     challenges: {
       put: async (id, pending) => void challenges.set(id, { ...pending, tries: 0 }),
@@ -94,5 +99,5 @@ export function signInWorld({ roles = ['developer'], mfaRoles = ['operator'] }: 
     if (answer.outcome !== 'signed_in') throw new Error(answer.outcome);
     return answer.tokens.refresh_token;
   };
-  return { parts, state, sessions, pages, enter, goOn };
+  return { parts, state, sessions, pages, tokens, enter, goOn };
 }

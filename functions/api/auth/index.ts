@@ -6,6 +6,7 @@ import { dynamoChallenges, dynamoSessions } from '../../adapters/dynamo/sessions
 import { invokeLater } from '../../adapters/lambda/invoke.ts';
 import * as routes from '../../contracts/routes/auth.ts';
 import * as pageRoutes from '../../contracts/routes/page-session.ts';
+import * as signInRoutes from '../../contracts/routes/page-sign-in.ts';
 import type { Actor } from '../../core/identity/actor.ts';
 import {
   answerChallenge,
@@ -23,21 +24,40 @@ import { log } from '../../runtime/log.ts';
 import { clock, wait } from '../../runtime/system.ts';
 import { refusalOf, refused } from './answers.ts';
 import { forgetPage, getPage, openPage, renewPage } from './page.ts';
+import { pageSignIn } from './page-sign-in.ts';
 
 const environment = environmentOf('api/auth');
-const { jwt, mfa } = readConfiguration().security.authentication;
+const { authentication, authorization } = readConfiguration().security;
+const { jwt, mfa, sso } = authentication;
+const rules = { groupRoles: sso.group_roles, known: Object.keys(authorization.roles) };
+const { SIGN_IN_PAGE_URL: pageUrl, PAGE_CLIENT_ID: pageClientId } = environment;
 const parts = {
-  pool: cognitoSignIn(environment.USER_POOL_CLIENT_ID),
+  pool: cognitoSignIn(environment.USER_POOL_CLIENT_ID, rules),
+  pagePool: cognitoSignIn(pageClientId ?? environment.USER_POOL_CLIENT_ID, rules),
   identities: dynamoIdentities({ identity: environment.IDENTITY_TABLE, audit: environment.AUDIT_TABLE }),
   challenges: dynamoChallenges(environment.EPHEMERA_TABLE),
   sessions: dynamoSessions(environment.EPHEMERA_TABLE),
   pages: dynamoPageSessions(environment.EPHEMERA_TABLE),
   freshSeconds: jwt.access_token_ttl,
-  settings: { mfaRoles: mfa.required_for_roles, sessionSeconds: jwt.refresh_token_ttl },
+  settings: {
+    mfaRoles: mfa.required_for_roles,
+    sessionSeconds: jwt.refresh_token_ttl,
+    secondFactorProviders: sso.providers.filter((provider) => provider.second_factor).map(({ name }) => name),
+  },
   now: clock.now,
   wait,
   random: () => randomBytes(32).toString('base64url'),
 };
+
+const elsewhere =
+  pageUrl !== undefined && pageClientId !== undefined
+    ? pageSignIn(parts, {
+        page: { url: pageUrl, clientId: pageClientId },
+        userPoolId: environment.USER_POOL_ID,
+        identityTable: environment.IDENTITY_TABLE,
+        rules,
+      })
+    : null;
 
 export const handler = apiHandler(environment, [
   route(routes.login, async ({ body }) => answered(await signIn(parts, body.email, body.password))),
@@ -74,6 +94,15 @@ export const handler = apiHandler(environment, [
   route(pageRoutes.openPageSession, (request) => openPage(parts, request)),
   route(pageRoutes.getPageSession, (request) => getPage(parts, request)),
   route(pageRoutes.renewPageSession, (request) => renewPage(parts, request)),
+
+  route(signInRoutes.beginPageSignIn, async (request) => {
+    if (!elsewhere) throw nowhereElse();
+    return elsewhere.begin(request);
+  }),
+  route(signInRoutes.finishPageSignIn, async (request) => {
+    if (!elsewhere) throw nowhereElse();
+    return await elsewhere.finish(request);
+  }),
 ]);
 
 function answered(answer: SignInAnswer) {
@@ -82,6 +111,7 @@ function answered(answer: SignInAnswer) {
   throw refusalOf(answer);
 }
 
+const nowhereElse = (): ApiError => new ApiError('not_found', 'Nobody signs in on another page here: see authentication.sso.');
 const busy = (): ApiError => new ApiError('unavailable', 'Others change this user right now. Try again.');
 
 /** Connections look again whether they may stay. They also do so at each subscription, should this not reach them. */

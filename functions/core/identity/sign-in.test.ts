@@ -1,12 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { actorOf, NOW } from '../../../test/support/entities.ts';
-import { signInWorld as world } from '../../../test/support/sign-in-world.ts';
+import { signInWorld } from '../../../test/support/sign-in-world.ts';
+import { appendToChain } from '../audit/chain.ts';
 import { isAccepted } from './current.ts';
-import { answerChallenge, endAllSessions, endSession, refreshAccessToken, signIn } from './sign-in.ts';
+import { answerChallenge, endAllSessions, endSession, refreshAccessToken, signIn, signInFromPage } from './sign-in.ts';
 
 describe('a refresh token', () => {
   it('that comes again after its time ends the session for whoever has copies of it', async () => {
-    const { parts, state, enter, goOn } = world();
+    const { parts, state, enter, goOn } = signInWorld();
     const first = await enter();
     const second = await goOn(first);
     state.now += 10_001;
@@ -16,7 +17,7 @@ describe('a refresh token', () => {
   });
 
   it('that comes again at once, because an answer was lost, gets another', async () => {
-    const { state, enter, goOn } = world();
+    const { state, enter, goOn } = signInWorld();
     const first = await enter();
     await goOn(first);
     state.now += 9000;
@@ -24,14 +25,14 @@ describe('a refresh token', () => {
   });
 
   it('used by two at the same moment serves one of them', async () => {
-    const { parts, enter } = world();
+    const { parts, enter } = signInWorld();
     const token = await enter();
     const answers = await Promise.all([refreshAccessToken(parts, token), refreshAccessToken(parts, token)]);
     expect(answers.map(({ outcome }) => outcome).sort()).toEqual(['refused', 'signed_in']);
   });
 
   it('is worth nothing once the session’s time is over', async () => {
-    const { parts, state, enter } = world();
+    const { parts, state, enter } = signInWorld();
     const token = await enter();
     state.now += 3600_000;
     expect(await refreshAccessToken(parts, token)).toEqual({ outcome: 'refused' });
@@ -40,7 +41,7 @@ describe('a refresh token', () => {
 
 describe('a role that wants a second factor', () => {
   it('gets no tokens before there is one', async () => {
-    const { parts, sessions } = world({ roles: ['operator'] });
+    const { parts, sessions } = signInWorld({ roles: ['operator'] });
     const answer = await signIn(parts, 'a@b.c', 'right');
     expect(answer).toMatchObject({ outcome: 'challenged', challenge: { challenge: 'set_up_mfa', secret: 'SECRET' } });
     expect(JSON.stringify(answer)).not.toContain('access"');
@@ -54,7 +55,7 @@ describe('a role that wants a second factor', () => {
   });
 
   it('has three tries and three minutes for its code', async () => {
-    const { parts, state } = world();
+    const { parts, state } = signInWorld();
     state.hasApp = true;
     const begin = async () => {
       const answer = await signIn(parts, 'a@b.c', 'right');
@@ -72,7 +73,7 @@ describe('a role that wants a second factor', () => {
 
 describe('the end of a session', () => {
   it('holds for its access tokens, and not for those of others', async () => {
-    const { parts, enter } = world();
+    const { parts, enter } = signInWorld();
     const token = await enter();
     await enter();
     await endSession(parts, actorOf(['developer']), 'session-1');
@@ -85,12 +86,46 @@ describe('the end of a session', () => {
   });
 
   it('of all sessions leaves none, and the next sign-in waits until its token counts as later', async () => {
-    const { parts, state, enter } = world();
+    const { parts, state, enter } = signInWorld();
     const tokens = [await enter(), await enter()];
     await endAllSessions(parts, actorOf(['developer']));
     for (const token of tokens) expect(await refreshAccessToken(parts, token)).toEqual({ outcome: 'refused' });
     const before = state.now;
     await enter();
     expect(state.now - before).toBeGreaterThanOrEqual(1000);
+  });
+});
+
+describe('signing in on another page', () => {
+  const given = (world: ReturnType<typeof signInWorld>, provider: string | null) => ({ ...world.tokens('session-9'), provider });
+
+  it('opens a session that goes on as the client of that page', async () => {
+    const world = signInWorld();
+    const answer = await signInFromPage(world.parts, given(world, null));
+    expect(answer).toMatchObject({ outcome: 'signed_in', session: { client: 'page', session_id: 'session-9' } });
+    await endSession(world.parts, actorOf(['developer']), 'session-9');
+    expect(world.state.revoked).toEqual(['page:pool-session-9']);
+  });
+
+  it('does for a role that wants a second factor only at a provider that asks for one', async () => {
+    for (const [provider, outcome] of [
+      [null, 'refused'],
+      ['Other', 'refused'],
+      ['Okta', 'signed_in'],
+    ] as const) {
+      const world = signInWorld({ roles: ['operator'] });
+      expect((await signInFromPage(world.parts, given(world, provider))).outcome, String(provider)).toBe(outcome);
+      expect(world.sessions.size).toBe(outcome === 'signed_in' ? 1 : 0);
+      expect(world.state.revoked).toEqual(outcome === 'signed_in' ? [] : ['page:pool-session-9']);
+    }
+  });
+
+  it('does not bring back somebody who is disabled', async () => {
+    const world = signInWorld();
+    const before = await world.parts.identities.rememberSignIn(given(world, 'Okta'));
+    const draft = { action: 'user_changed', actor: 'admin', at: NOW.toISOString(), details: {} };
+    const { record, end } = appendToChain('user#user-1', before, draft);
+    await world.parts.identities.save(before, { ...before, disabled: true, ...end }, record);
+    expect(await signInFromPage(world.parts, given(world, 'Okta'))).toEqual({ outcome: 'refused' });
   });
 });

@@ -19,6 +19,8 @@ import type { Actor } from './actor.ts';
 import type { IdentityStore, SignedIn } from './ports.ts';
 
 export interface PoolTokens extends SignedIn {
+  /** The provider that says who this is; null for the pool itself. */
+  readonly provider: string | null;
   readonly access_token: string;
   readonly id_token: string;
   readonly refresh_token: string;
@@ -69,10 +71,17 @@ export interface SessionStore {
 
 export interface SignInParts {
   readonly pool: SignInPool;
+  /** The same pool, for what began on its own sign-in page. */
+  readonly pagePool: Pick<SignInPool, 'withRefreshToken' | 'revoke'>;
   readonly identities: IdentityStore;
   readonly challenges: ChallengeStore;
   readonly sessions: SessionStore;
-  readonly settings: { readonly mfaRoles: readonly string[]; readonly sessionSeconds: number };
+  readonly settings: {
+    readonly mfaRoles: readonly string[];
+    readonly sessionSeconds: number;
+    /** Providers that see to a second factor themselves. */
+    readonly secondFactorProviders: readonly string[];
+  };
   readonly now: () => Date;
   readonly wait: (milliseconds: number) => Promise<void>;
   /** 256 random bits in base64url. */
@@ -144,7 +153,11 @@ async function goOn(parts: SignInParts, email: string, answer: PoolAnswer, by: '
 }
 
 /** A token made in the second of a revocation counts as made before it, and would be worth nothing: then a later one takes its place. */
-async function pastRevocation(parts: SignInParts, identity: IdentityRecord, given: PoolTokens): Promise<PoolTokens | null> {
+async function pastRevocation(
+  parts: Pick<SignInParts, 'now' | 'wait'> & { readonly pool: SignInParts['pagePool'] },
+  identity: IdentityRecord,
+  given: PoolTokens,
+): Promise<PoolTokens | null> {
   if (identity.valid_after === null) return given;
   const sinceMs = parts.now().getTime() - Date.parse(identity.valid_after);
   if (sinceMs >= NEXT_SECOND_MS) return given;
@@ -189,7 +202,29 @@ async function keepChallenge(parts: SignInParts, pending: Omit<PendingChallenge,
   };
 }
 
-async function openSession(parts: SignInParts, given: PoolTokens): Promise<{ tokens: Tokens; session: Session }> {
+/**
+ * Whoever has signed in on the page of the pool or of a provider. That page asked for what it asks for: where a role wants a second
+ * factor, only a provider that is known to ask for one will do.
+ */
+export async function signInFromPage(parts: SignInParts, given: PoolTokens): Promise<SignInAnswer> {
+  const identity = await parts.identities.rememberSignIn(given);
+  const isVouchedFor = given.provider !== null && parts.settings.secondFactorProviders.includes(given.provider);
+  if (identity.disabled || (wantsSecondFactor(parts, identity) && !isVouchedFor)) {
+    await parts.pagePool.revoke(given.refresh_token);
+    return REFUSED;
+  }
+  const tokens = await pastRevocation({ ...parts, pool: parts.pagePool }, identity, given);
+  return tokens ? { outcome: 'signed_in', ...(await openSession(parts, tokens, 'page')) } : REFUSED;
+}
+
+const poolOf = (parts: Pick<SignInParts, 'pool' | 'pagePool'>, session: Session): SignInParts['pagePool'] =>
+  session.client === 'page' ? parts.pagePool : parts.pool;
+
+async function openSession(
+  parts: SignInParts,
+  given: PoolTokens,
+  client: Session['client'] = 'api',
+): Promise<{ tokens: Tokens; session: Session }> {
   const now = parts.now();
   const refreshToken = `alr_${given.session_id}_${parts.random()}`;
   const session: Session = {
@@ -197,6 +232,7 @@ async function openSession(parts: SignInParts, given: PoolTokens): Promise<{ tok
     user_id: given.user_id,
     email: given.email,
     provider_refresh_token: given.refresh_token,
+    client,
     current_sha256: hashOf(refreshToken),
     previous_sha256: null,
     rotated_at: now.toISOString(),
@@ -232,7 +268,7 @@ export async function refreshAccessToken(
     // Whoever knows the session's name but no secret of it must not be able to end it.
     if (!isPrevious) return REFUSED;
     await parts.sessions.end(session.session_id);
-    await parts.pool.revoke(session.provider_refresh_token);
+    await poolOf(parts, session).revoke(session.provider_refresh_token);
     return { outcome: 'copied', user_id: session.user_id };
   }
   const answer = await askAgain(parts, session);
@@ -256,7 +292,7 @@ export async function askAgain(
   const identity = await parts.identities.get(session.user_id);
   const isRevoked = identity?.valid_after !== null && identity !== null && session.created_at <= identity.valid_after;
   if (!identity || identity.disabled || isRevoked) return { outcome: 'refused' };
-  const answer = await parts.pool.withRefreshToken(session.provider_refresh_token);
+  const answer = await poolOf(parts, session).withRefreshToken(session.provider_refresh_token);
   if (answer.outcome !== 'signed_in') return { outcome: answer.outcome === 'slow_down' ? 'slow_down' : 'refused' };
   await parts.identities.rememberSignIn(answer.tokens);
   return answer;
@@ -268,7 +304,7 @@ const ENDED_KEPT_MS = 24 * 3600_000;
 
 /** Ends one session: the row of its holder names it until its last access token has expired. */
 export async function endSession(
-  parts: Pick<SignInParts, 'pool' | 'identities' | 'sessions' | 'now'>,
+  parts: Pick<SignInParts, 'pool' | 'pagePool' | 'identities' | 'sessions' | 'now'>,
   actor: Actor,
   sessionId: string,
 ): Promise<'ended' | 'busy'> {
@@ -282,7 +318,7 @@ export async function endSession(
       { session_id: sessionId, until: new Date(now.getTime() + ENDED_KEPT_MS).toISOString() },
     ],
   }));
-  if (session) await parts.pool.revoke(session.provider_refresh_token);
+  if (session) await poolOf(parts, session).revoke(session.provider_refresh_token);
   return ended;
 }
 

@@ -32,6 +32,7 @@ const apiSecurity = z.strictObject({
     jwt: z.strictObject({ access_token_ttl: seconds, refresh_token_ttl: seconds }),
     mfa: z.strictObject({ required_for_roles: z.array(roleName) }),
     sso: z.strictObject({
+      public_url: z.string().optional(),
       providers: z.array(
         z.discriminatedUnion('type', [
           z.strictObject({
@@ -41,12 +42,14 @@ const apiSecurity = z.strictObject({
             client_id: z.string(),
             client_secret_name: z.string(),
             groups_claim: z.string(),
+            second_factor: z.boolean(),
           }),
           z.strictObject({
             type: z.literal('saml'),
             name: z.string(),
             metadata_url: z.string(),
             groups_attribute: z.string(),
+            second_factor: z.boolean(),
           }),
         ]),
       ),
