@@ -186,6 +186,8 @@ const common = {
   /** Set once a caller asked for the end; whoever acts next ends the run instead of going on. */
   cancel_requested: z.object({ by: z.string(), reason: z.string(), at: timestamp }).optional(),
 };
+/** What every phase has: whatever changes, an execution keeps these. */
+export const executionCommon = z.object(common);
 /** From the moment a sandbox is bound, at most once in the life of an execution. With the phase, the last two are its checkpoint. */
 const bound = {
   sandbox_id: sandboxId,
