@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { actorOf, NOW, queuedExecution } from '../../../test/support/entities.ts';
+import { memoryExecutions } from '../../../test/support/memory/stores.ts';
 import { type Execution, executionCommon } from '../../contracts/execution.ts';
+import { appendToChain, EMPTY_CHAIN, findChainFault } from '../audit/chain.ts';
 import { authorize } from '../identity/authorize.ts';
 import { outcomeOf } from './outcome.ts';
-import { bind, type Change, claim, enqueue, finish } from './transitions.ts';
+import { bind, type Change, claim, enqueue, finish, update } from './transitions.ts';
 
 const SANDBOX = 'sbx_0198c0de-0000-7000-8000-000000000001';
 
@@ -28,6 +30,29 @@ function life(row: Execution): Execution[] {
 }
 
 describe('an execution', () => {
+  it.each(['full', 'standard'] as const)(
+    'is recorded step by step at the audit level %s, which only says what stands beside it',
+    async (level) => {
+      const executions = memoryExecutions();
+      const row: Execution = { ...queuedExecution(), audit_level: level };
+      const { record } = appendToChain(row.execution_id, EMPTY_CHAIN, {
+        action: 'submitted',
+        actor: 'user-1',
+        at: NOW.toISOString(),
+        details: {},
+      });
+      const entity: string = row.execution_id;
+      await executions.create(row, record, null);
+      await update(executions, entity, NOW, (current) => claim(current, 1, SANDBOX));
+      const done = await update(executions, entity, NOW, (current) => bind(current, 1, SANDBOX, NOW));
+      if (!done.row) throw new Error('the row is there');
+      expect(findChainFault(executions.audit, done.row)).toBeNull();
+      expect(executions.audit.map(({ action }) => action)).toEqual(['submitted', 'sandbox_claimed', 'run_started']);
+      const told = executions.audit.map(({ details }) => Object.keys(details));
+      expect(told).toEqual(level === 'full' ? [[], ['sandbox_id'], ['sandbox_id', 'digest']] : [[], [], []]);
+    },
+  );
+
   it('keeps, from its request to its end, every field that all phases have', () => {
     const row = ofTeam();
     expect(Object.keys(executionCommon.shape).filter((field) => !(field in row))).toEqual(['cancel_requested']);

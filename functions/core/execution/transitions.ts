@@ -5,7 +5,7 @@
 
 import type { ExecutionErrorCode } from '../../contracts/errors.ts';
 import { type Execution, type ExecutionIn, type ExecutionOutcome, executionCommon } from '../../contracts/execution.ts';
-import { type AuditDraft, appendToChain } from '../audit/chain.ts';
+import { type AuditDraft, appendToChain, detailsAt } from '../audit/chain.ts';
 import type { Json } from '../text/json.ts';
 import type { ExecutionStore } from './ports.ts';
 
@@ -37,7 +37,12 @@ export async function update(
     if (!wanted && isKnown) continue;
     if (!row || !wanted) return { row, changed: false };
     const at = now.toISOString();
-    const draft: AuditDraft = { action: wanted.action, actor: wanted.actor, at, details: wanted.details ?? {} };
+    const draft: AuditDraft = {
+      action: wanted.action,
+      actor: wanted.actor,
+      at,
+      details: detailsAt(row.audit_level, wanted.details ?? {}),
+    };
     const { record, end } = appendToChain(executionId, row, draft);
     const after: Execution = { ...wanted.next, updated_at: at, ...end };
     if ((await store.save(row, after, record)) === 'saved') return { row: after, changed: true };
