@@ -1,7 +1,7 @@
 import type { ExecutionResult } from '../../contracts/execution.ts';
 import type { Upload } from '../../contracts/file.ts';
 import { type execute as executeRoute, LONG_POLL_MAX_SECONDS } from '../../contracts/routes/executions.ts';
-import { appendToChain, EMPTY_CHAIN } from '../../core/audit/chain.ts';
+import { appendToChain, detailsAt, EMPTY_CHAIN } from '../../core/audit/chain.ts';
 import type { RepeatOutcome } from '../../core/execution/ports.ts';
 import { blobKey, type InputFile, prepareSubmission } from '../../core/execution/submit.ts';
 import { adoptUpload } from '../../core/execution/uploads.ts';
@@ -62,7 +62,11 @@ async function submit(parts: Parts, request: Request): Promise<string> {
     action: 'submitted',
     actor: request.actor.user_id,
     at: now.toISOString(),
-    details: { digest: execution.digest, language: execution.language, approval_required: execution.approval.required },
+    details: detailsAt(execution.audit_level, {
+      digest: execution.digest,
+      language: execution.language,
+      approval_required: execution.approval.required,
+    }),
   });
   const created = await parts.executions.create(execution, record, key);
   if (created.outcome !== 'created') return firstUnderKey(created);

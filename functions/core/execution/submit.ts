@@ -176,6 +176,7 @@ export function prepareSubmission(
     language: request.language,
     environment,
     security_profile: profile,
+    audit_level: configuration.profiles[profile].audit_level,
     ...(request.label === undefined ? {} : { label: request.label }),
     ...(team === null ? {} : { team }),
     ...(request.justification === undefined ? {} : { justification: request.justification }),

@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { riskLevel } from '../../contracts/approval.ts';
+import { auditLevel } from '../../contracts/execution.ts';
 import { UPLOAD_MAX_BYTES } from '../../contracts/file.ts';
 import { roleName } from '../../contracts/identity.ts';
 import { language } from '../../contracts/manifest.ts';
@@ -59,7 +60,7 @@ const executionSecurity = section({
       require_approval: yesOrNo,
       auto_approve: yesOrNo.default(false),
       max_execution_time: seconds,
-      audit_level: exactly('full', 'every step is recorded; there is no lower level'),
+      audit_level: oneOf(auditLevel.options),
       roles: roleNames,
       requires_trusted_agent: yesOrNo.default(false),
     }),

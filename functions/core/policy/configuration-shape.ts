@@ -5,6 +5,7 @@
 import { z } from 'zod';
 import { riskLevel } from '../../contracts/approval.ts';
 import { approvalRule, operationType } from '../../contracts/approval-rule.ts';
+import { auditLevel } from '../../contracts/execution.ts';
 import { permission, roleName } from '../../contracts/identity.ts';
 import { language, resourceLimits } from '../../contracts/manifest.ts';
 
@@ -108,7 +109,7 @@ export const configurationSchema = z.strictObject({
       auto_approve: z.boolean(),
       requires_trusted_agent: z.boolean(),
       max_execution_time_seconds: seconds,
-      audit_level: z.literal('full'),
+      audit_level: auditLevel,
       roles: z.array(roleName),
     }),
   ),
