@@ -186,6 +186,9 @@ const common = {
   /** Set once a caller asked for the end; whoever acts next ends the run instead of going on. */
   cancel_requested: z.object({ by: z.string(), reason: z.string(), at: timestamp }).optional(),
 };
+/** What an execution keeps through all its phases. */
+export const executionCommon = z.object(common);
+
 /** From the moment a sandbox is bound, at most once in the life of an execution. With the phase, the last two are its checkpoint. */
 const bound = {
   sandbox_id: sandboxId,

@@ -4,7 +4,7 @@
  */
 
 import type { ExecutionErrorCode } from '../../contracts/errors.ts';
-import type { Execution, ExecutionIn, ExecutionOutcome } from '../../contracts/execution.ts';
+import { type Execution, type ExecutionIn, type ExecutionOutcome, executionCommon } from '../../contracts/execution.ts';
 import { type AuditDraft, appendToChain } from '../audit/chain.ts';
 import type { Json } from '../text/json.ts';
 import type { ExecutionStore } from './ports.ts';
@@ -46,52 +46,7 @@ export async function update(
 }
 
 /** The fields every phase has, without those of a phase that is left. */
-function commonOf(row: Execution) {
-  const {
-    execution_id,
-    attempt,
-    requester,
-    language,
-    environment,
-    security_profile,
-    label,
-    justification,
-    digest,
-    image_id,
-    manifest_key,
-    limits,
-    timeout_seconds,
-    max_concurrent,
-    approval,
-    created_at,
-    updated_at,
-    audit_length,
-    audit_head,
-    cancel_requested,
-  } = row;
-  return {
-    execution_id,
-    attempt,
-    requester,
-    language,
-    environment,
-    security_profile,
-    digest,
-    image_id,
-    manifest_key,
-    limits,
-    timeout_seconds,
-    approval,
-    created_at,
-    updated_at,
-    audit_length,
-    audit_head,
-    ...(max_concurrent === undefined ? {} : { max_concurrent }),
-    ...(label === undefined ? {} : { label }),
-    ...(justification === undefined ? {} : { justification }),
-    ...(cancel_requested === undefined ? {} : { cancel_requested }),
-  };
-}
+const commonOf = (row: Execution) => executionCommon.parse(row);
 
 /** Joins the line, or stays in it with the token of a newer state. A claim that never became a run is given up. */
 export function enqueue(row: Execution, attempt: number, queueToken: string, now: Date): Change | null {
