@@ -5,7 +5,8 @@ import { outcomeWithoutRun } from './outcome.ts';
 import { bind, type Change, claim, enqueue, finish, requestCancel, takeOver } from './transitions.ts';
 
 it('an execution keeps all that was said of it when it was submitted, through every phase', () => {
-  const submitted: Execution = { ...queuedExecution(), label: 'a', team: 'red', justification: 'because', max_concurrent: 3 };
+  const more = { label: 'a', team: 'red', justification: 'because', max_concurrent: 3 };
+  const submitted: Execution = { ...queuedExecution(), ...more };
   const said = Object.keys(executionCommon.shape).filter((name) => name !== 'cancel_requested');
   expect(Object.keys(submitted)).toEqual(expect.arrayContaining(said));
 
@@ -19,13 +20,12 @@ it('an execution keeps all that was said of it when it was submitted, through ev
     (row) => takeOver(row, 1),
     (row) => finish(row, 2, nothing, { last_seq: 0, output_offset: 0 }, NOW),
   ];
-  let row = submitted;
-  for (const step of steps) {
+  const end = steps.reduce<Execution>((row, step) => {
     const change = step(row);
     if (!change) throw new Error(`the step from ${row.phase} does not apply`);
-    row = change.next;
-    expect(row).toMatchObject({ ...executionCommon.parse(submitted), attempt: row.attempt });
-  }
-  expect(row).toMatchObject({ phase: 'done', team: 'red', cancel_requested: { reason: 'enough' } });
-  expect(row).not.toHaveProperty('queue_token');
+    expect(change.next).toMatchObject({ ...executionCommon.parse(submitted), attempt: change.next.attempt });
+    return change.next;
+  }, submitted);
+  expect(end).toMatchObject({ phase: 'done', team: 'red', cancel_requested: { reason: 'enough' } });
+  expect(end).not.toHaveProperty('queue_token');
 });
