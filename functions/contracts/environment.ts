@@ -15,24 +15,28 @@ const data = { DATA_BUCKET: text };
 const valkey = { VALKEY_URL: text };
 /** What `apiHandler` needs to know who is calling, and that the call came through the front door. */
 const api = { ...identity, ...ephemera, USER_POOL_ID: text, USER_POOL_CLIENT_ID: text, FRONT_DOOR_SECRET: text };
+/** Every one counts requests where all count: in Valkey itself, or, where a function must stand outside the VPC, by one inside. */
+const inside = { ...api, ...valkey };
+const outside = { ...api, CHECK_LIMITS_FUNCTION: text };
 
 export const FUNCTION_ENVIRONMENT = {
   'api/executions': z.object({
-    ...api,
+    ...inside,
     ...executions,
     ...audit,
     ...sandboxes,
     ...data,
-    ...valkey,
     EXECUTION_STATE_MACHINE_ARN: text,
     SANDBOX_IMAGE_ID: text,
   }),
-  'api/approvals': z.object({ ...api, ...approvals, ...executions, ...audit, ...data }),
-  'api/files': z.object({ ...api, ...data }),
-  'api/auth': z.object({ ...api, ...audit, SOCKET_FUNCTION: text }),
-  'api/identity': z.object({ ...api, ...audit, SOCKET_FUNCTION: text }),
-  'api/live': z.object({ ...api }),
-  'api/health': z.object({ ...api, ...executions, ...sandboxes, ...valkey }),
+  'api/approvals': z.object({ ...inside, ...approvals, ...executions, ...audit, ...data }),
+  'api/files': z.object({ ...inside, ...data }),
+  'api/auth': z.object({ ...outside, ...audit, SOCKET_FUNCTION: text }),
+  'api/identity': z.object({ ...outside, ...audit, SOCKET_FUNCTION: text }),
+  'api/audit': z.object({ ...inside, ...audit }),
+  'api/live': z.object({ ...inside }),
+  'api/health': z.object({ ...inside, ...executions, ...sandboxes }),
+  'api/security': z.object({ ...inside }),
 
   'live/socket': z.object({
     ...identity,
@@ -47,7 +51,8 @@ export const FUNCTION_ENVIRONMENT = {
   /** Reads the log after a subscription's cursor and hands it to `live/push`; inside the VPC. */
   'live/catch-up': z.object({ ...ephemera, ...executions, ...data, ...valkey, PUSH_FUNCTION: text }),
 
-  'tasks/await-approval': z.object({ ...executions, ...approvals, ...audit, ...data }),
+  'tasks/await-approval': z.object({ ...executions, ...approvals, ...identity, ...audit, ...data }),
+  'tasks/advance-approval': z.object({ ...approvals, ...audit }),
   'tasks/join-line': z.object({ ...executions, ...approvals, ...sandboxes, ...audit }),
   'tasks/claim-sandbox': z.object({ ...executions, ...sandboxes, ...audit, SANDBOX_IMAGE_ID: text }),
   'tasks/issue-ticket': z.object({
@@ -72,6 +77,8 @@ export const FUNCTION_ENVIRONMENT = {
   'tasks/record': z.object({ ...executions, ...approvals, ...sandboxes, ...audit, ...data, ...valkey }),
   'tasks/cancel-run': z.object({ ...executions, ...sandboxes, ...ephemera }),
   'tasks/probe-sandbox': z.object({ ...sandboxes }),
+  /** Counts requests for functions outside the VPC. */
+  'tasks/check-limits': z.object({ ...valkey }),
 
   'events/keeper': z.object({
     ...sandboxes,
@@ -92,6 +99,7 @@ export const FUNCTION_ENVIRONMENT = {
     ...sandboxes,
     ...audit,
     EXECUTION_STATE_MACHINE_ARN: text,
+    APPROVAL_CLOCK_STATE_MACHINE_ARN: text,
     /** Milliseconds after which a row nobody touched is looked at. */
     UNTOUCHED_MS: text,
   }),
@@ -103,7 +111,8 @@ export const FUNCTION_ENVIRONMENT = {
     CANCEL_RUN_FUNCTION: text,
     PUSH_FUNCTION: text,
   }),
-  'events/approval-changed': z.object({ ...approvals }),
+  'events/approval-changed': z.object({ APPROVAL_CLOCK_STATE_MACHINE_ARN: text }),
+  'events/audit-anchor': z.object({ ...audit, AUDIT_BUCKET: text }),
   'events/jwks-refresher': z.object({ ...identity, JWKS_URL: text }),
 } as const;
 export type FunctionName = keyof typeof FUNCTION_ENVIRONMENT;

@@ -47,6 +47,8 @@ export const identityRecord = z.object({
   /** The first one is that of what they submit, unless they name another. */
   teams: z.array(teamName),
   trusted_agent: z.boolean(),
+  /** Who answers for an agent; null for a person. Agents ask, people decide. */
+  owner_id: userId.nullable(),
   disabled: z.boolean(),
   /** Whatever was issued before this moment counts for nothing. */
   valid_after: timestamp.nullable(),
@@ -66,6 +68,7 @@ export const userChange = z
     roles: z.array(roleName).max(16).optional(),
     teams: z.array(teamName).max(32).optional(),
     trusted_agent: z.boolean().optional(),
+    owner_id: userId.nullable().optional(),
     disabled: z.boolean().optional(),
     /** Ends every session of the user. */
     sign_out: z.literal(true).optional(),

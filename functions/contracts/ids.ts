@@ -12,6 +12,11 @@ const prefixedUuid = (prefix: string) =>
 export const executionId = prefixedUuid('exec');
 export const approvalId = prefixedUuid('apr');
 export const sandboxId = prefixedUuid('sbx');
+export const standingApprovalId = z
+  .string()
+  .regex(/^std_[0-9a-f]{64}$/, 'expected an id like std_ and 64 hexadecimal characters');
+/** Of a request's change, by its number in the request's audit chain. */
+export const approvalNoticeId = z.string().regex(/^ntc_[0-9a-f-]{36}_\d{6}_\d$/, 'expected an id like ntc_0198…_000001_0');
 export const fileId = prefixedUuid('file');
 
 /** One approval request per execution for now, under the same UUID: whoever knows one id knows the other. */

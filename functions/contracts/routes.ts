@@ -1,21 +1,47 @@
 /** One function per resource: the table that infra, the router and the tests read. */
 
 import { createApiKey, listApiKeys, revokeApiKey, rotateApiKey } from './routes/api-keys.ts';
-import { decideApproval, getApproval, listApprovals } from './routes/approvals.ts';
+import {
+  commentOnApproval,
+  decideApproval,
+  delegateApproval,
+  dryRunApprovalRules,
+  getApproval,
+  listApprovalRules,
+  listApprovals,
+  listStandingApprovals,
+  revokeStandingApproval,
+  withdrawApproval,
+} from './routes/approvals.ts';
+import { listAudit } from './routes/audit.ts';
 import { answerChallenge, login, logout, refresh, revokeSessions } from './routes/auth.ts';
 import { cancelExecution, execute, getEvents, getExecution, getFile, listExecutions } from './routes/executions.ts';
 import { createUpload } from './routes/files.ts';
 import { health } from './routes/health.ts';
 import { getMe, getUser, listUsers, updateUser } from './routes/identity.ts';
+import { getRateLimits, resetRateLimits } from './routes/limits.ts';
 import { createLiveTicket } from './routes/live.ts';
 
 export const ROUTES_OF_FUNCTION = {
   executions: [execute, listExecutions, getExecution, getEvents, getFile, cancelExecution],
   files: [createUpload],
-  approvals: [listApprovals, getApproval, decideApproval],
+  approvals: [
+    listApprovals,
+    getApproval,
+    decideApproval,
+    delegateApproval,
+    commentOnApproval,
+    withdrawApproval,
+    listApprovalRules,
+    dryRunApprovalRules,
+    listStandingApprovals,
+    revokeStandingApproval,
+  ],
   auth: [login, answerChallenge, refresh, logout, revokeSessions],
   identity: [getMe, listUsers, getUser, updateUser, createApiKey, listApiKeys, rotateApiKey, revokeApiKey],
+  audit: [listAudit],
   live: [createLiveTicket],
+  security: [getRateLimits, resetRateLimits],
   health: [health],
 } as const;
 export type ApiFunction = keyof typeof ROUTES_OF_FUNCTION;

@@ -16,14 +16,24 @@ export const TABLES = {
   },
   /** Sandbox rows (`sbx_…`), and one item each for the pool's members and the admitted executions. */
   sandboxes: { partitionKey: 'sandbox_id', stream: true, timeToLive: 'expires_at_seconds', indexes: {} },
+  /** Requests (`apr_…`), notices of them (`ntc_…`, forgotten after a while), and standing approvals (`std_…`). */
   approvals: {
     partitionKey: 'approval_id',
     stream: true,
+    timeToLive: 'expires_at_seconds',
     indexes: {
       by_status: { partitionKey: 'status', sortKey: 'approval_id' },
     },
   },
-  audit: { partitionKey: 'entity_id', sortKey: 'sequence', sortKeyType: 'number', indexes: {} },
+  audit: {
+    partitionKey: 'entity_id',
+    sortKey: 'sequence',
+    sortKeyType: 'number',
+    indexes: {
+      /** One partition an hour takes a thousand records a second, a hundred runs. */
+      by_hour: { partitionKey: 'hour', sortKey: 'at' },
+    },
+  },
   /** `user#<sub>`, `key_…`, `admins` with the ids of those who are, and `jwks` with the pool's verification keys. */
   identity: {
     partitionKey: 'identity_id',

@@ -1,7 +1,8 @@
 /** Inputs and outputs of the functions the state machine calls. Ids and outcomes only: what is logged there may be read by operators. */
 import { z } from 'zod';
 import { executionErrorCode } from './errors.ts';
-import { executionId, sandboxId } from './ids.ts';
+import { timestamp } from './execution.ts';
+import { approvalId, executionId, sandboxId } from './ids.ts';
 
 const of = { execution_id: executionId, attempt: z.int().positive() };
 
@@ -50,6 +51,34 @@ export type RecordInput = z.infer<typeof recordInput>;
 export const recordOutput = z.object({ outcome: z.enum(['recorded', 'already_recorded', 'lost_attempt']) });
 export type RecordOutput = z.infer<typeof recordOutput>;
 
+/** One stage of a request: its clocks begin anew with the next. */
+export const advanceApprovalInput = z.object({ approval_id: approvalId, stage: z.int().nonnegative() });
+export const advanceApprovalOutput = z.discriminatedUnion('outcome', [
+  z.object({ outcome: z.literal('waiting'), next_at: timestamp }),
+  z.object({ outcome: z.enum(['no_clock', 'closed', 'other_stage']) }),
+]);
+export type AdvanceApprovalOutput = z.infer<typeof advanceApprovalOutput>;
+
 export const cancelRunInput = z.object({ execution_id: executionId, reason: z.string() });
 export const probeSandboxInput = z.object({ sandbox_id: sandboxId, task_arn: z.string(), address: z.ipv4() });
 export const probeSandboxOutput = z.object({ outcome: z.enum(['idle', 'not_ready', 'gone']) });
+
+const bucket = z.object({
+  key: z.string().min(1).max(512),
+  limit: z.int().positive(),
+  window_seconds: z.int().positive(),
+  burst: z.int().positive(),
+  weight: z.int().positive(),
+});
+export const checkLimitsInput = z.object({
+  operation: z.enum(['take', 'read', 'reset']),
+  buckets: z.array(bucket).min(1).max(200),
+});
+export type CheckLimitsInput = z.infer<typeof checkLimitsInput>;
+/** How the buckets stand afterwards; without numbers after a reset. */
+export const checkLimitsOutput = z.object({
+  allowed: z.boolean(),
+  now_micros: z.int(),
+  empty_at: z.array(z.int().nullable()),
+});
+export type CheckLimitsOutput = z.infer<typeof checkLimitsOutput>;

@@ -86,9 +86,9 @@ function tokenAuthentication(settings: Settings): (token: string) => Promise<Aut
       issued_at: new Date(claims.iat * 1000).toISOString(),
     } as const;
     if (!identity || !isAccepted(identity, credential)) throw notValid();
-    const { user_id, email, roles, teams, trusted_agent } = identity;
+    const { user_id, email, roles, teams, trusted_agent, owner_id } = identity;
     const actor: Actor = {
-      ...{ user_id, email, roles, teams, trusted_agent },
+      ...{ user_id, email, roles, teams, trusted_agent, owner_id },
       permissions: permissionsOf(roles, granted),
       credential,
     };
@@ -117,9 +117,9 @@ function keyAuthentication(settings: Settings): (text: string, clientAddress: st
     if (!verified) throw notValid();
     const { key, owner } = verified;
     await note(key.key_id, clientAddress, now);
-    const { user_id, email, roles, teams, trusted_agent } = owner;
+    const { user_id, email, roles, teams, trusted_agent, owner_id } = owner;
     const actor: Actor = {
-      ...{ user_id, email, roles, teams, trusted_agent },
+      ...{ user_id, email, roles, teams, trusted_agent, owner_id },
       permissions: permissionsOfKey(key, permissionsOf(roles, authorization.roles)),
       credential: { kind: 'api_key', key_id: key.key_id, resources: key.resources },
     };

@@ -19,6 +19,7 @@ interface Props {
   readonly live: LiveApi;
   readonly ticketKey: TicketKey;
   readonly stateMachineArn: string;
+  readonly approvalClockArn: string;
   readonly imageId: string;
   readonly frontDoorSecret: string;
 }
@@ -85,32 +86,46 @@ export class AirlockFunctions extends Construct {
     executions.allow(['states:StartExecution'], [this.#props.stateMachineArn]);
 
     // Links it signs can do what it may do: nothing but write uploads.
-    const files = this.#add('api/files', API_TIMEOUT, undefined, {
+    const files = this.#add('api/files', API_TIMEOUT, functions, {
       ...this.#signedIn(),
+      ...this.#valkey(),
       ...this.#objects(),
     });
     this.#mayAuthenticate(files);
     tables.ephemera.allow(files.lambda, 'PutItem');
     this.#mayWrite(bucket, files, 'uploads');
 
-    const approvals = this.#add('api/approvals', API_TIMEOUT, undefined, {
+    const approvals = this.#add('api/approvals', API_TIMEOUT, functions, {
       ...this.#signedIn(),
+      ...this.#valkey(),
       ...this.#table('APPROVALS', 'EXECUTIONS', 'AUDIT'),
       ...this.#objects(),
     });
     this.#mayAuthenticate(approvals);
     tables.approvals.allow(approvals.lambda, 'GetItem', 'UpdateItem', 'Query');
-    tables.executions.allow(approvals.lambda, 'GetItem');
+    // It opens no request: what it may add is what is said of one, and what one grants.
+    tables.approvals.allowOn('ntc_*', approvals.lambda, 'PutItem');
+    tables.approvals.allowOn('std_*', approvals.lambda, 'PutItem');
+    tables.executions.allow(approvals.lambda, 'GetItem', 'Query');
     tables.audit.allow(approvals.lambda, 'PutItem');
     this.#mayRead(bucket, approvals, 'manifests');
+    // An approver's conditions make a manifest of their own; the gate holds it against the one that was submitted.
+    this.#mayWrite(bucket, approvals, 'manifests');
     approvals.mayCompleteTasksOf(this.#props.stateMachineArn);
 
     const socketName = { SOCKET_FUNCTION: this.#nameOf('live/socket') };
-    const auth = this.#add('api/auth', API_TIMEOUT, undefined, { ...this.#signedIn(), ...this.#table('AUDIT'), ...socketName });
+    // Those who speak with Cognito stand outside, and have their requests counted.
+    const checkLimits = { CHECK_LIMITS_FUNCTION: this.#nameOf('tasks/check-limits') };
+    const auth = this.#add('api/auth', API_TIMEOUT, undefined, {
+      ...this.#signedIn(),
+      ...this.#table('AUDIT'),
+      ...socketName,
+      ...checkLimits,
+    });
     tables.ephemera.allowOn('session#*', auth.lambda, 'GetItem', 'PutItem', 'UpdateItem');
     tables.ephemera.allowOn('challenge#*', auth.lambda, 'PutItem', 'UpdateItem', 'DeleteItem');
     tables.audit.allow(auth.lambda, 'PutItem');
-    auth.mayInvoke('live/socket');
+    auth.mayInvoke('live/socket', 'tasks/check-limits');
     // Rows of people only: the verification keys lie in the same table.
     tables.identity.allowOn('user#*', auth.lambda, 'GetItem', 'UpdateItem');
     tables.identity.allowOn('admins', auth.lambda, 'UpdateItem');
@@ -120,17 +135,29 @@ export class AirlockFunctions extends Construct {
       ...this.#signedIn(),
       ...this.#table('AUDIT'),
       ...socketName,
+      ...checkLimits,
     });
-    identity.mayInvoke('live/socket');
+    identity.mayInvoke('live/socket', 'tasks/check-limits');
     this.#mayAuthenticate(identity);
     tables.identity.allow(identity.lambda, 'PutItem', 'UpdateItem', 'Query');
     tables.ephemera.allowOn('key-usage#*', identity.lambda, 'GetItem');
     tables.audit.allow(identity.lambda, 'PutItem');
     this.#props.signIn.mayManageUsers(identity);
 
-    const live = this.#add('api/live', API_TIMEOUT, undefined, { ...this.#signedIn() });
+    const audit = this.#add('api/audit', API_TIMEOUT, functions, {
+      ...this.#signedIn(),
+      ...this.#table('AUDIT'),
+      ...this.#valkey(),
+    });
+    this.#mayAuthenticate(audit);
+    tables.audit.allow(audit.lambda, 'Query');
+
+    const live = this.#add('api/live', API_TIMEOUT, functions, { ...this.#signedIn(), ...this.#valkey() });
     this.#mayAuthenticate(live);
     tables.ephemera.allow(live.lambda, 'PutItem');
+
+    const security = this.#add('api/security', API_TIMEOUT, functions, { ...this.#signedIn(), ...this.#valkey() });
+    this.#mayAuthenticate(security);
 
     const health = this.#add('api/health', API_TIMEOUT, functions, {
       ...this.#signedIn(),
@@ -186,14 +213,21 @@ export class AirlockFunctions extends Construct {
     const { network, stateMachineArn, ticketKey } = this.#props;
 
     const awaitApproval = this.#add('tasks/await-approval', TASK_TIMEOUT, undefined, {
-      ...this.#table('EXECUTIONS', 'APPROVALS', 'AUDIT'),
+      ...this.#table('EXECUTIONS', 'APPROVALS', 'IDENTITY', 'AUDIT'),
       ...this.#objects(),
     });
+    tables.identity.allow(awaitApproval.lambda, 'GetItem');
     tables.executions.allow(awaitApproval.lambda, 'GetItem');
     tables.approvals.allow(awaitApproval.lambda, 'GetItem', 'PutItem', 'UpdateItem');
     tables.audit.allow(awaitApproval.lambda, 'PutItem');
     this.#mayRead(bucket, awaitApproval, 'manifests');
     awaitApproval.mayCompleteTasksOf(stateMachineArn);
+
+    const advanceApproval = this.#add('tasks/advance-approval', TASK_TIMEOUT, undefined, this.#table('APPROVALS', 'AUDIT'));
+    tables.approvals.allow(advanceApproval.lambda, 'GetItem', 'UpdateItem');
+    tables.approvals.allowOn('ntc_*', advanceApproval.lambda, 'PutItem');
+    tables.audit.allow(advanceApproval.lambda, 'PutItem');
+    advanceApproval.mayCompleteTasksOf(stateMachineArn);
 
     const joinLine = this.#add(
       'tasks/join-line',
@@ -202,6 +236,7 @@ export class AirlockFunctions extends Construct {
       this.#table('EXECUTIONS', 'APPROVALS', 'SANDBOXES', 'AUDIT'),
     );
     tables.executions.allow(joinLine.lambda, 'GetItem', 'UpdateItem', 'Query');
+    tables.approvals.allow(joinLine.lambda, 'GetItem');
     tables.sandboxes.allow(joinLine.lambda, 'GetItem', 'UpdateItem');
     tables.audit.allow(joinLine.lambda, 'PutItem');
     joinLine.mayCompleteTasksOf(stateMachineArn);
@@ -276,11 +311,13 @@ export class AirlockFunctions extends Construct {
 
     const probe = this.#add('tasks/probe-sandbox', Duration.minutes(1), network.dispatchers, this.#table('SANDBOXES'));
     tables.sandboxes.allow(probe.lambda, 'GetItem', 'UpdateItem');
+
+    this.#add('tasks/check-limits', Duration.seconds(5), network.functions, this.#valkey());
   }
 
   #events(): void {
     const { tables } = this.#props.data;
-    const { sandboxes, stateMachineArn, signIn, settings, ticketKey } = this.#props;
+    const { sandboxes, stateMachineArn, approvalClockArn, signIn, settings, ticketKey } = this.#props;
 
     const keeper = this.#add('events/keeper', Duration.minutes(1), undefined, {
       ...this.#table('SANDBOXES', 'EXECUTIONS'),
@@ -303,13 +340,15 @@ export class AirlockFunctions extends Construct {
     const reconciler = this.#add('events/reconciler', Duration.minutes(1), undefined, {
       ...this.#table('EXECUTIONS', 'APPROVALS', 'SANDBOXES', 'AUDIT'),
       EXECUTION_STATE_MACHINE_ARN: stateMachineArn,
+      APPROVAL_CLOCK_STATE_MACHINE_ARN: approvalClockArn,
       UNTOUCHED_MS: String(this.#props.settings.stage.untouchedMs),
     });
     tables.executions.allow(reconciler.lambda, 'GetItem', 'UpdateItem', 'Query');
     tables.approvals.allow(reconciler.lambda, 'GetItem', 'UpdateItem', 'Query');
+    tables.approvals.allowOn('ntc_*', reconciler.lambda, 'PutItem');
     tables.sandboxes.allow(reconciler.lambda, 'GetItem', 'UpdateItem');
     tables.audit.allow(reconciler.lambda, 'PutItem');
-    reconciler.allow(['states:StartExecution'], [stateMachineArn]);
+    reconciler.allow(['states:StartExecution'], [stateMachineArn, approvalClockArn]);
     reconciler.allow(['states:DescribeExecution'], [`${stateMachineArn.replace(':stateMachine:', ':execution:')}:*`]);
     reconciler.mayCompleteTasksOf(stateMachineArn);
 
@@ -319,13 +358,37 @@ export class AirlockFunctions extends Construct {
       PUSH_FUNCTION: this.#nameOf('live/push'),
     });
     tables.approvals.allow(executionChanged.lambda, 'GetItem', 'UpdateItem');
+    tables.approvals.allowOn('ntc_*', executionChanged.lambda, 'PutItem');
     tables.sandboxes.allow(executionChanged.lambda, 'GetItem', 'UpdateItem');
     tables.audit.allow(executionChanged.lambda, 'PutItem');
     executionChanged.mayCompleteTasksOf(stateMachineArn);
     executionChanged.mayInvoke('tasks/cancel-run', 'live/push');
 
-    const approvalChanged = this.#add('events/approval-changed', TASK_TIMEOUT, undefined, this.#table('APPROVALS'));
+    const approvalChanged = this.#add('events/approval-changed', TASK_TIMEOUT, undefined, {
+      APPROVAL_CLOCK_STATE_MACHINE_ARN: approvalClockArn,
+    });
+    approvalChanged.allow(['states:StartExecution'], [approvalClockArn]);
     approvalChanged.mayCompleteTasksOf(stateMachineArn);
+
+    const { auditBucket } = this.#props.data;
+    const anchor = this.#add(
+      'events/audit-anchor',
+      Duration.minutes(5),
+      undefined,
+      {
+        ...this.#table('AUDIT'),
+        AUDIT_BUCKET: auditBucket.bucketName,
+      },
+      1024,
+    );
+    tables.audit.allow(anchor.lambda, 'Query');
+    anchor.allow(
+      ['s3:GetObject', 's3:PutObject'],
+      [auditBucket.arnForObjects('anchors/*'), auditBucket.arnForObjects('audit/*')],
+    );
+    // Without it a missing object is a forbidden one.
+    anchor.allow(['s3:ListBucket'], [auditBucket.bucketArn], { StringLike: { 's3:prefix': ['anchors/*', 'audit/*'] } });
+    auditBucket.encryptionKey?.grant(anchor.lambda, 'kms:GenerateDataKey', 'kms:Decrypt');
 
     const { pool } = signIn;
     const jwks = settings.stage.local

@@ -7,14 +7,15 @@ import { Topic } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
 import type { FunctionName } from '../../functions/contracts/environment.ts';
 import type { AirlockFunctions } from './airlock-functions.ts';
-import type { ExecutionMachine } from './execution-machine.ts';
 import type { AirlockHttpApi } from './http-api.ts';
 import type { SandboxTasks } from './sandbox-tasks.ts';
+import type { StateMachine } from './state-machine.ts';
 import type { Triggers } from './triggers.ts';
 
 interface Props {
   readonly functions: AirlockFunctions;
-  readonly machine: ExecutionMachine;
+  readonly machine: StateMachine;
+  readonly clock: StateMachine;
   readonly http: AirlockHttpApi;
   readonly triggers: Triggers;
   readonly sandboxes: SandboxTasks;
@@ -28,6 +29,7 @@ const WATCHED: readonly FunctionName[] = [
   'events/execution-changed',
   'events/approval-changed',
   'events/jwks-refresher',
+  'tasks/advance-approval',
   'tasks/issue-ticket',
   'tasks/record',
 ];
@@ -41,11 +43,11 @@ export class Alarms extends Construct {
     this.topic = new Topic(this, 'Topic', { displayName: 'Airlock alarms', masterKey: props.encryptionKey, enforceSSL: true });
     props.encryptionKey.grant(new ServicePrincipal('cloudwatch.amazonaws.com'), 'kms:Decrypt', 'kms:GenerateDataKey*');
 
-    const machine = (metricName: string) =>
+    const machine = (metricName: string, of = props.machine) =>
       new Metric({
         namespace: 'AWS/States',
         metricName,
-        dimensionsMap: { StateMachineArn: props.machine.arn },
+        dimensionsMap: { StateMachineArn: of.arn },
         statistic: Stats.SUM,
         period: Duration.minutes(5),
       });
@@ -55,6 +57,11 @@ export class Alarms extends Construct {
       'A state machine execution failed: the failure itself could not be recorded.',
     );
     this.#any('machine-timed-out', machine('ExecutionsTimedOut'), 'A state machine execution ran out of time.');
+    this.#any(
+      'approval-clock-failed',
+      machine('ExecutionsFailed', props.clock),
+      'The clocks of an approval request stopped; the reconciler starts them again.',
+    );
     for (const name of WATCHED) {
       const errors = props.functions.get(name).lambda.metricErrors({ period: Duration.minutes(5) });
       this.#any(`${name.replace('/', '-')}-errors`, errors, `${name} fails.`);

@@ -1,16 +1,8 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { ArnFormat, Stack, Validations } from 'aws-cdk-lib';
-import { PolicyDocument, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
-import { LogGroup } from 'aws-cdk-lib/aws-logs';
-import { CfnStateMachine } from 'aws-cdk-lib/aws-stepfunctions';
-import { Construct } from 'constructs';
+import type { Construct } from 'constructs';
 import type { Stage } from '../config.ts';
-import { functionArnOf } from './functions.ts';
+import { StateMachine } from './state-machine.ts';
 import type { SubjectTable } from './tables.ts';
-
-const DEFINITION = join(import.meta.dirname, '../../statemachines/execution.asl.json');
 
 /** The functions the definition names, by its own placeholders. */
 export const MACHINE_TASKS = {
@@ -22,17 +14,6 @@ export const MACHINE_TASKS = {
   RecordFunction: 'tasks/record',
 } as const;
 
-const nameOf = (stage: Stage): string => `airlock-${stage.name}-execution`;
-
-/** Known before the machine exists: its functions are told, and it is told of them. */
-export const executionMachineArn = (scope: Construct, stage: Stage): string =>
-  Stack.of(scope).formatArn({
-    service: 'states',
-    resource: 'stateMachine',
-    resourceName: nameOf(stage),
-    arnFormat: ArnFormat.COLON_RESOURCE_NAME,
-  });
-
 interface Props {
   readonly stage: Stage;
   readonly executions: SubjectTable;
@@ -40,84 +21,10 @@ interface Props {
   readonly encryptionKey: IKey | undefined;
 }
 
-/** The state machine `execution`. Its log holds ids and outcomes only: execution data is left out. */
-export class ExecutionMachine extends Construct {
-  readonly machine: CfnStateMachine;
-
-  constructor(scope: Construct, id: string, props: Props) {
-    super(scope, id);
-    const { stage, executions, approvals } = props;
-    const logs = new LogGroup(this, 'Logs', {
-      logGroupName: `/aws/vendedlogs/states/${nameOf(stage)}`,
-      retention: stage.logRetention,
-      removalPolicy: stage.removalPolicy,
-      ...(props.encryptionKey ? { encryptionKey: props.encryptionKey } : {}),
-    });
-    const functions = Object.entries(MACHINE_TASKS).map(
-      ([placeholder, entry]) => [placeholder, functionArnOf(this, stage, entry)] as const,
-    );
-    const role = new Role(this, 'Role', {
-      assumedBy: new ServicePrincipal('states.amazonaws.com'),
-      inlinePolicies: {
-        tasks: new PolicyDocument({
-          statements: [new PolicyStatement({ actions: ['lambda:InvokeFunction'], resources: functions.map(([, arn]) => arn) })],
-        }),
-        // Log delivery is set up through actions that know no resource.
-        logs: new PolicyDocument({
-          statements: [
-            new PolicyStatement({
-              actions: [
-                'logs:CreateLogDelivery',
-                'logs:GetLogDelivery',
-                'logs:UpdateLogDelivery',
-                'logs:DeleteLogDelivery',
-                'logs:ListLogDeliveries',
-                'logs:PutResourcePolicy',
-                'logs:DescribeResourcePolicies',
-                'logs:DescribeLogGroups',
-              ],
-              resources: ['*'],
-            }),
-          ],
-        }),
-        // X-Ray knows no resource either.
-        traces: new PolicyDocument({
-          statements: [
-            new PolicyStatement({
-              actions: ['xray:PutTraceSegments', 'xray:PutTelemetryRecords', 'xray:GetSamplingRules', 'xray:GetSamplingTargets'],
-              resources: ['*'],
-            }),
-          ],
-        }),
-      },
-    });
-    Validations.of(role).acknowledge({
-      id: 'AwsSolutions-IAM5[Resource::*]',
-      reason: 'log delivery and X-Ray know no narrower resource',
-    });
-    executions.allow(role, 'GetItem');
-    approvals.allow(role, 'GetItem');
-    this.machine = new CfnStateMachine(this, 'Machine', {
-      stateMachineName: nameOf(stage),
-      stateMachineType: 'STANDARD',
-      definitionString: readFileSync(DEFINITION, 'utf8'),
-      definitionSubstitutions: {
-        ExecutionsTable: executions.tableName,
-        ApprovalsTable: approvals.tableName,
-        ...Object.fromEntries(functions),
-      },
-      roleArn: role.roleArn,
-      loggingConfiguration: {
-        level: 'ALL',
-        includeExecutionData: false,
-        destinations: [{ cloudWatchLogsLogGroup: { logGroupArn: logs.logGroupArn } }],
-      },
-      tracingConfiguration: { enabled: !stage.isEmulated },
-    });
-    this.machine.node.addDependency(role);
-  }
-
-  get arn(): string {
-    return this.machine.attrArn;
+/** One execution, from approval to recorded result. */
+export class ExecutionMachine extends StateMachine {
+  constructor(scope: Construct, id: string, { stage, executions, approvals, encryptionKey }: Props) {
+    const tables = { ExecutionsTable: executions, ApprovalsTable: approvals };
+    super(scope, id, { stage, name: 'execution', tasks: MACHINE_TASKS, tables, encryptionKey });
   }
 }

@@ -6,11 +6,13 @@ import type { Configuration } from '../../functions/core/policy/configuration.ts
 import type { Stage } from '../config.ts';
 import { AirlockFunctions } from '../constructs/airlock-functions.ts';
 import { Alarms } from '../constructs/alarms.ts';
-import { ExecutionMachine, executionMachineArn } from '../constructs/execution-machine.ts';
+import { ApprovalClock } from '../constructs/approval-clock.ts';
+import { ExecutionMachine } from '../constructs/execution-machine.ts';
 import { AirlockHttpApi } from '../constructs/http-api.ts';
 import { LIVE_STAGE, LiveApi } from '../constructs/live-api.ts';
 import { SandboxTasks } from '../constructs/sandbox-tasks.ts';
 import { SignIn } from '../constructs/sign-in.ts';
+import { machineArn } from '../constructs/state-machine.ts';
 import { TicketKey } from '../constructs/ticket-key.ts';
 import { Triggers } from '../constructs/triggers.ts';
 import type { DataStack } from './data.ts';
@@ -41,6 +43,7 @@ export class ApplicationStack extends Stack {
   readonly http: AirlockHttpApi;
   readonly live: LiveApi;
   readonly machine: ExecutionMachine;
+  readonly clock: ApprovalClock;
   readonly triggers: Triggers;
 
   constructor(scope: Construct, id: string, props: Props) {
@@ -66,7 +69,8 @@ export class ApplicationStack extends Stack {
       sandboxes,
       live: this.live,
       ticketKey,
-      stateMachineArn: executionMachineArn(this, stage),
+      stateMachineArn: machineArn(this, stage, 'execution'),
+      approvalClockArn: machineArn(this, stage, 'approval-clock'),
       imageId: image.id,
       frontDoorSecret: props.frontDoorSecret,
     });
@@ -76,6 +80,8 @@ export class ApplicationStack extends Stack {
       approvals: tables.approvals,
       encryptionKey,
     });
+
+    this.clock = new ApprovalClock(this, 'ApprovalClock', { stage, encryptionKey });
 
     this.http = new AirlockHttpApi(this, 'Http', {
       stage,
@@ -92,10 +98,11 @@ export class ApplicationStack extends Stack {
     this.triggers.every(Duration.minutes(1), this.functions.get('events/keeper'));
     this.triggers.every(Duration.minutes(1), this.functions.get('events/reconciler'));
     this.triggers.every(Duration.minutes(15), this.functions.get('events/jwks-refresher'));
+    this.triggers.every(Duration.hours(1), this.functions.get('events/audit-anchor'));
 
     if (encryptionKey) {
-      const { functions, machine, http, triggers } = this;
-      new Alarms(this, 'Alarms', { functions, machine, http, triggers, sandboxes, encryptionKey });
+      const { functions, machine, clock, http, triggers } = this;
+      new Alarms(this, 'Alarms', { functions, machine, clock, http, triggers, sandboxes, encryptionKey });
     }
     this.#describe({ signIn, sandboxes, data, ticketKey });
   }
@@ -115,10 +122,12 @@ export class ApplicationStack extends Stack {
       SandboxesTableName: data.tables.sandboxes.tableName,
       AuditTableName: data.tables.audit.tableName,
       EphemeraTableName: data.tables.ephemera.tableName,
+      AuditBucketName: data.auditBucket.bucketName,
       DataBucketName: data.bucket.bucketName,
       TicketKeyId: ticketKey.key.keyId,
       ClusterArn: sandboxes.cluster.clusterArn,
       ExecutionStateMachineArn: this.machine.arn,
+      ApprovalClockStateMachineArn: this.clock.arn,
       KeeperFunctionName: this.functions.get('events/keeper').name,
       ReconcilerFunctionName: this.functions.get('events/reconciler').name,
       JwksRefresherFunctionName: this.functions.get('events/jwks-refresher').name,

@@ -1,7 +1,12 @@
 /** What every store of approval requests keeps. */
 import { describe, expect, it } from 'vitest';
-import { decide, updateApproval } from '../../functions/core/approval/decide.ts';
+import type { Approval, StandingApproval } from '../../functions/contracts/approval.ts';
+import type { ApprovalNotice } from '../../functions/contracts/approval-notice.ts';
+import { updateApproval } from '../../functions/core/approval/change.ts';
+import { decide } from '../../functions/core/approval/decide.ts';
+import { noticesOf, toEverybody } from '../../functions/core/approval/notices.ts';
 import type { ApprovalStore } from '../../functions/core/approval/ports.ts';
+import { grant, revoke, standingIdOf, use } from '../../functions/core/approval/standing.ts';
 import { appendToChain, EMPTY_CHAIN } from '../../functions/core/audit/chain.ts';
 import { actorOf, NOW, openApprovalOf } from '../support/entities.ts';
 
@@ -10,15 +15,15 @@ const opened = { action: 'opened', actor: 'user-1', at: NOW.toISOString(), detai
 const decideAs = (store: ApprovalStore, approvalId: string, user: string, decision: 'approve' | 'deny') =>
   updateApproval(store, approvalId, NOW, (row) => {
     const answer = decide(row, actorOf(['approver'], user), { decision, digest: row.digest }, NOW);
-    return answer.outcome === 'decided' ? answer : null;
+    return answer.outcome === 'changed' ? answer : null;
   });
 
 export function approvalStoreContract(name: string, open: () => Promise<ApprovalStore>): void {
   const added = async (store: ApprovalStore) => {
     const request = openApprovalOf();
     const { record } = appendToChain(request.approval_id, EMPTY_CHAIN, opened);
-    expect(await store.create(request, record)).toBe(true);
-    expect(await store.create(request, record)).toBe(false);
+    expect(await store.create(request, record)).toBe('created');
+    expect(await store.create(request, record)).toBe('exists');
     return request;
   };
 
@@ -57,6 +62,73 @@ export function approvalStoreContract(name: string, open: () => Promise<Approval
       const ids = async (status: 'open' | 'approved') => (await store.list(status, 50, null)).items.map((row) => row.approval_id);
       expect(await ids('open')).toContain(request.approval_id);
       expect(await ids('approved')).not.toContain(request.approval_id);
+    });
+
+    const noticeOf = (request: Approval, sequence: number): ApprovalNotice[] =>
+      noticesOf(request, sequence, [toEverybody(request, 'commented')], NOW.toISOString());
+
+    it('take notices along with a change, or neither', async () => {
+      const store = await open();
+      const request = await added(store);
+      const row = await store.get(request.approval_id);
+      if (!row) throw new Error('there is no row');
+      const { record, end } = appendToChain(row.approval_id, row, { ...opened, action: 'commented' });
+      const after = { ...row, ...end };
+      const outbox = noticeOf(row, record.sequence);
+      expect(await store.save(row, after, record, outbox)).toBe('saved');
+      // The same change again is nobody's: neither row nor notice is written twice.
+      expect(await store.save(row, after, record, outbox)).toBe('conflict');
+      const next = appendToChain(row.approval_id, after, { ...opened, action: 'commented' });
+      expect(await store.save(after, { ...after, ...next.end }, next.record, outbox)).toBe('conflict');
+      expect((await store.get(row.approval_id))?.audit_length).toBe(record.sequence);
+    });
+
+    const standingOf = (request: Approval): StandingApproval => ({
+      standing_approval_id: standingIdOf('c'.repeat(64), request.approval_id, null),
+      status: 'standing',
+      content_digest: 'c'.repeat(64),
+      owner: request.requester,
+      team: null,
+      summary: request.summary,
+      granted_by: request.approval_id,
+      granted_at: NOW.toISOString(),
+      runs_left: 2,
+      until: new Date(NOW.getTime() + 86_400_000).toISOString(),
+      revoked: null,
+      ...EMPTY_CHAIN,
+    });
+
+    it('use up a standing approval exactly as often as it was granted', async () => {
+      const store = await open();
+      const given = grant(null, standingOf(openApprovalOf()), 'ann');
+      expect(await store.saveStanding(given)).toBe('saved');
+      expect(await store.saveStanding(given)).toBe('conflict');
+      const useOnce = async () => {
+        for (let tries = 0; tries < 20; tries += 1) {
+          const standing = await store.getStanding(given.after.standing_approval_id);
+          const request = openApprovalOf();
+          const used = standing && use(standing, request.execution_id, NOW);
+          if (!used) return 'none left';
+          const { record } = appendToChain(request.approval_id, EMPTY_CHAIN, opened);
+          if ((await store.create(request, record, [], used)) === 'created') return 'used';
+          expect(await store.get(request.approval_id)).toBeNull();
+        }
+        return 'never got there';
+      };
+      const ends = await Promise.all([useOnce(), useOnce(), useOnce(), useOnce()]);
+      expect(ends.sort()).toEqual(['none left', 'none left', 'used', 'used']);
+      expect(await store.getStanding(given.after.standing_approval_id)).toMatchObject({ runs_left: 0, audit_length: 3 });
+    });
+
+    it('list standing approvals until they are revoked', async () => {
+      const store = await open();
+      const given = grant(null, standingOf(openApprovalOf()), 'ann');
+      await store.saveStanding(given);
+      const ids = async () => (await store.listStanding(50, null)).items.map((standing) => standing.standing_approval_id);
+      expect(await ids()).toContain(given.after.standing_approval_id);
+      const ended = revoke(given.after, actorOf(['approver'], 'ann'), null, NOW);
+      expect(ended && (await store.saveStanding(ended))).toBe('saved');
+      expect(await ids()).not.toContain(given.after.standing_approval_id);
     });
   });
 }

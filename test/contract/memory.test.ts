@@ -1,6 +1,7 @@
 import { memoryApiKeys } from '../support/memory/api-keys.ts';
+import { memoryApprovals } from '../support/memory/approvals.ts';
 import { memoryIdentities } from '../support/memory/identities.ts';
-import { memoryApprovals, memoryExecutions, memoryObjects, memorySandboxes, memoryUploads } from '../support/memory/stores.ts';
+import { memoryExecutions, memoryObjects, memorySandboxes, memoryUploads } from '../support/memory/stores.ts';
 import { apiKeyStoreContract } from './api-key-store.ts';
 import { approvalStoreContract } from './approval-store.ts';
 import { executionStoreContract } from './execution-store.ts';

@@ -104,11 +104,14 @@ describe('a decision', () => {
     expect((await get(submitted.execution_id)).phase).toBe('awaiting_approval');
   });
 
-  it('is not a developer’s or a viewer’s to make or to see', async () => {
+  it('is not a developer’s or a viewer’s to make, and the request is for its requester and approvers to see', async () => {
     const submitted = await submit({ language: 'python', code: 'print(1)' });
-    for (const role of ['developer', 'viewer'] as const) {
+    for (const [role, seen] of [
+      ['developer', 200],
+      ['viewer', 404],
+    ] as const) {
       const client = await as(role);
-      expect((await client.call('GET', `/api/v1/approvals/${submitted.approval_id}`)).status).toBe(403);
+      expect((await client.call('GET', `/api/v1/approvals/${submitted.approval_id}`)).status).toBe(seen);
       const decided = await client.call('POST', `/api/v1/approvals/${submitted.approval_id}/decision`, {
         decision: 'approve',
         digest: submitted.digest,

@@ -1,9 +1,11 @@
 import { v7 } from 'uuid';
-import type { Approval } from '../../functions/contracts/approval.ts';
+import type { OpenApproval } from '../../functions/contracts/approval.ts';
+import type { ApprovalRule, Eligibility } from '../../functions/contracts/approval-rule.ts';
 import type { ExecutionIn } from '../../functions/contracts/execution.ts';
 import type { IdentityRecord } from '../../functions/contracts/identity.ts';
 import { approvalIdOf } from '../../functions/contracts/ids.ts';
 import type { Manifest } from '../../functions/contracts/manifest.ts';
+import { expiryOf } from '../../functions/core/approval/clocks.ts';
 import { EMPTY_CHAIN } from '../../functions/core/audit/chain.ts';
 import { type Actor, permissionsOf } from '../../functions/core/identity/actor.ts';
 import { configuration } from './configuration.ts';
@@ -19,6 +21,7 @@ export const actorOf = (roles: Actor['roles'], userId = 'user-1', more: Partial<
   roles,
   teams: [],
   trusted_agent: false,
+  owner_id: null,
   permissions: permissionsOf(roles, configuration.security.authorization.roles),
   credential: { kind: 'token', token_id: 'token-1', session_id: 'session-1', issued_at: NOW.toISOString() },
   ...more,
@@ -30,6 +33,7 @@ export const identityOf = (userId: string, more: Partial<IdentityRecord> = {}): 
   roles: [],
   teams: [],
   trusted_agent: false,
+  owner_id: null,
   disabled: false,
   valid_after: null,
   ended_sessions: [],
@@ -88,34 +92,60 @@ export const queuedExecution = (executionId = newExecutionId(), userId = 'user-1
   queued_at: NOW.toISOString(),
 });
 
-export function openApprovalOf(
-  executionId = newExecutionId(),
-  more: Partial<Approval['rule']> = {},
-): Extract<Approval, { status: 'open' }> {
+/** Who may decide, in the form of a rule. */
+export const who = (more: Partial<Eligibility>): Eligibility => ({ roles: [], groups: [], people: [], ...more });
+
+/** One stage for one approver or admin, within half an hour. */
+export const ruleOf = (more: Partial<ApprovalRule> = {}): ApprovalRule => ({
+  name: 'code_execution',
+  stages: [{ name: 'approval', required_approvers: 1, eligible: who({ roles: ['approver', 'admin'] }) }],
+  escalation_chain: [],
+  timeout_minutes: 30,
+  remind_minutes: null,
+  on_expiry: 'deny',
+  denial: 'ends',
+  requires_justification: false,
+  requires_rationale: false,
+  excluded: who({}),
+  standing_approvals: null,
+  ...more,
+});
+
+export function openApprovalOf(executionId = newExecutionId(), more: Partial<ApprovalRule> = {}): OpenApproval {
+  const requester = { user_id: 'user-1', email: 'user-1@airlock.test' };
+  const version = { digest: 'a'.repeat(64), manifest_key: `manifests/${executionId}.json` };
+  const at = NOW.toISOString();
+  const rule = ruleOf(more);
   return {
     approval_id: approvalIdOf(executionId),
     execution_id: executionId,
     operation_type: 'code_execution',
     attempt: 1,
-    requester: { user_id: 'user-1', email: 'user-1@airlock.test' },
+    requester,
+    team: null,
+    environment: 'python',
+    label: null,
+    agent_owner: null,
     summary: 'Run 1 line of python',
     justification: null,
     reasons: [],
-    digest: 'a'.repeat(64),
-    manifest_key: `manifests/${executionId}.json`,
+    ...version,
+    versions: [{ version: 1, ...version, limits, timeout_seconds: 60, made_by: requester, made_at: at }],
+    settled_digest: null,
     risk: { level: 'low', factors: [] },
     findings: [],
-    rule: {
-      name: 'code_execution',
-      required_approvers: 1,
-      eligible_roles: ['approver', 'admin'],
-      requires_rationale: false,
-      ...more,
-    },
+    rule,
+    rule_reasons: [],
+    stage: 0,
+    stage_started_at: at,
+    level: 0,
+    reminders: 0,
     decisions: [],
-    created_at: NOW.toISOString(),
-    updated_at: NOW.toISOString(),
-    expires_at: new Date(NOW.getTime() + 30 * 60_000).toISOString(),
+    delegations: [],
+    comments: [],
+    created_at: at,
+    updated_at: at,
+    expires_at: expiryOf(rule, at),
     ...EMPTY_CHAIN,
     status: 'open',
   };

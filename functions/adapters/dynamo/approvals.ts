@@ -1,13 +1,46 @@
 import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb';
 import { GetCommand, QueryCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
-import { approval as approvalSchema } from '../../contracts/approval.ts';
-import type { ApprovalStore } from '../../core/approval/ports.ts';
-import { appendAudit, changeOf, createOnly, transact } from './changes.ts';
+import { approval as approvalSchema, standingApproval } from '../../contracts/approval.ts';
+import type { ApprovalNotice } from '../../contracts/approval-notice.ts';
+import type { ApprovalStore, StandingChange } from '../../core/approval/ports.ts';
+import { appendAudit, changeOf, createOnly, type TransactItem, transact } from './changes.ts';
 import { documents } from './client.ts';
 import { decodeCursor, encodeCursor } from './cursor.ts';
 
 export function dynamoApprovals(tables: { approvals: string; audit?: string }): ApprovalStore {
   const auditTable = tables.audit ?? '';
+
+  function alongside(notices: readonly ApprovalNotice[], standing: StandingChange | undefined): TransactItem[] {
+    const outbox = notices.map((notice) =>
+      createOnly(tables.approvals, 'approval_id', { approval_id: notice.notice_id, ...notice }),
+    );
+    return standing ? [...outbox, standingChange(standing), appendAudit(auditTable, standing.record)] : outbox;
+  }
+
+  function standingChange({ before, after }: StandingChange): TransactItem {
+    const Key = { approval_id: after.standing_approval_id };
+    return before
+      ? changeOf(tables.approvals, Key, before, after)
+      : createOnly(tables.approvals, 'approval_id', { ...Key, ...after });
+  }
+
+  async function listByStatus(status: string, limit: number, cursor: string | null) {
+    const start = decodeCursor(cursor);
+    const { Items, LastEvaluatedKey } = await documents.send(
+      new QueryCommand({
+        TableName: tables.approvals,
+        IndexName: 'by_status',
+        KeyConditionExpression: '#status = :status',
+        ExpressionAttributeNames: { '#status': 'status' },
+        ExpressionAttributeValues: { ':status': status },
+        ScanIndexForward: false,
+        Limit: limit,
+        ...(start ? { ExclusiveStartKey: start } : {}),
+      }),
+    );
+    return { items: Items ?? [], cursor: encodeCursor(LastEvaluatedKey) };
+  }
+
   return {
     async get(approvalId) {
       const { Item } = await documents.send(
@@ -16,18 +49,21 @@ export function dynamoApprovals(tables: { approvals: string; audit?: string }): 
       return Item ? approvalSchema.parse(Item) : null;
     },
 
-    async create(approval, record) {
+    async create(approval, record, notices = [], standing) {
       const row = createOnly(tables.approvals, 'approval_id', {
         ...approval,
         audit_length: record.sequence,
         audit_head: record.hash,
       });
-      return (await transact([row, appendAudit(auditTable, record)])).outcome === 'written';
+      const written = await transact([row, appendAudit(auditTable, record), ...alongside(notices, standing)]);
+      if (written.outcome === 'written') return 'created';
+      return written.failedItems.includes(0) ? 'exists' : 'conflict';
     },
 
-    async save(before, after, record) {
+    async save(before, after, record, notices = [], standing) {
       const change = changeOf(tables.approvals, { approval_id: before.approval_id }, before, after);
-      return (await transact([change, appendAudit(auditTable, record)])).outcome === 'written' ? 'saved' : 'conflict';
+      const items = [change, appendAudit(auditTable, record), ...alongside(notices, standing)];
+      return (await transact(items)).outcome === 'written' ? 'saved' : 'conflict';
     },
 
     async registerToken(approvalId, attempt, token) {
@@ -51,20 +87,24 @@ export function dynamoApprovals(tables: { approvals: string; audit?: string }): 
     },
 
     async list(status, limit, cursor) {
-      const start = decodeCursor(cursor);
-      const { Items, LastEvaluatedKey } = await documents.send(
-        new QueryCommand({
-          TableName: tables.approvals,
-          IndexName: 'by_status',
-          KeyConditionExpression: '#status = :status',
-          ExpressionAttributeNames: { '#status': 'status' },
-          ExpressionAttributeValues: { ':status': status },
-          ScanIndexForward: false,
-          Limit: limit,
-          ...(start ? { ExclusiveStartKey: start } : {}),
-        }),
+      const page = await listByStatus(status, limit, cursor);
+      return { ...page, items: page.items.map((item) => approvalSchema.parse(item)) };
+    },
+
+    async getStanding(standingId) {
+      const { Item } = await documents.send(
+        new GetCommand({ TableName: tables.approvals, Key: { approval_id: standingId }, ConsistentRead: true }),
       );
-      return { items: (Items ?? []).map((item) => approvalSchema.parse(item)), cursor: encodeCursor(LastEvaluatedKey) };
+      return Item ? standingApproval.parse(Item) : null;
+    },
+
+    async saveStanding(change) {
+      return (await transact(alongside([], change))).outcome === 'written' ? 'saved' : 'conflict';
+    },
+
+    async listStanding(limit, cursor) {
+      const page = await listByStatus('standing', limit, cursor);
+      return { ...page, items: page.items.map((item) => standingApproval.parse(item)) };
     },
   };
 }

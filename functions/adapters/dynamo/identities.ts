@@ -12,6 +12,7 @@ const row = identityRecord.extend({
   roles: identityRecord.shape.roles.default([]),
   teams: identityRecord.shape.teams.default([]),
   trusted_agent: identityRecord.shape.trusted_agent.default(false),
+  owner_id: identityRecord.shape.owner_id.default(null),
   disabled: identityRecord.shape.disabled.default(false),
   valid_after: identityRecord.shape.valid_after.default(null),
   ended_sessions: identityRecord.shape.ended_sessions.default([]),

@@ -21,6 +21,7 @@ const actor = z.object({
   roles: names,
   teams: names,
   trusted_agent: z.boolean(),
+  owner_id: z.string().nullable().default(null),
   permissions: z.array(permission),
   credential: z.discriminatedUnion('kind', [
     z.object({ kind: z.literal('token'), token_id: z.string(), session_id: z.string(), issued_at: z.string() }),

@@ -9,6 +9,7 @@ import {
   TaskDoesNotExist,
   TaskTimedOut,
 } from '@aws-sdk/client-sfn';
+import type { ClockMachine } from '../../core/approval/ports.ts';
 import type { ExecutionMachine, TaskTokens } from '../../core/execution/ports.ts';
 
 const client = new SFNClient({ maxAttempts: 5 });
@@ -22,13 +23,7 @@ export function executionMachine(
     `${stateMachineArn.replace(':stateMachine:', ':execution:')}:${nameOf(executionId, attempt)}`;
   return {
     async start(executionId, attempt) {
-      try {
-        const input = JSON.stringify({ execution_id: executionId, attempt });
-        await client.send(new StartExecutionCommand({ stateMachineArn, name: nameOf(executionId, attempt), input }));
-      } catch (error) {
-        // The name says both ids, so an execution of that name is this very one.
-        if (!(error instanceof ExecutionAlreadyExists)) throw error;
-      }
+      await startOnce(stateMachineArn, nameOf(executionId, attempt), JSON.stringify({ execution_id: executionId, attempt }));
     },
     async isRunning(executionId, attempt) {
       try {
@@ -40,6 +35,24 @@ export function executionMachine(
       }
     },
   };
+}
+
+export function clockMachine(stateMachineArn: string): ClockMachine {
+  return {
+    async start(approvalId, stage, round) {
+      const input = JSON.stringify({ approval_id: approvalId, stage });
+      await startOnce(stateMachineArn, `${approvalId}-${stage}-${round}`, input);
+    },
+  };
+}
+
+/** The name says everything that is in the input, so an execution of that name is this very one. */
+async function startOnce(stateMachineArn: string, name: string, input: string): Promise<void> {
+  try {
+    await client.send(new StartExecutionCommand({ stateMachineArn, name, input }));
+  } catch (error) {
+    if (!(error instanceof ExecutionAlreadyExists)) throw error;
+  }
 }
 
 export const taskTokens: TaskTokens = {

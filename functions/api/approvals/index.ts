@@ -1,62 +1,129 @@
 import { dynamoApprovals } from '../../adapters/dynamo/approvals.ts';
 import { dynamoExecutions } from '../../adapters/dynamo/executions.ts';
+import { dynamoIdentities } from '../../adapters/dynamo/identities.ts';
 import { s3Objects } from '../../adapters/s3/objects.ts';
 import { taskTokens } from '../../adapters/sfn/machine.ts';
 import type { Approval, ApprovalView } from '../../contracts/approval.ts';
 import * as routes from '../../contracts/routes/approvals.ts';
-import { decide, updateApproval } from '../../core/approval/decide.ts';
+import { maySee } from '../../core/approval/access.ts';
+import { updateApproval } from '../../core/approval/change.ts';
+import { contextOf } from '../../core/approval/context.ts';
+import type { ChangeOutcome } from '../../core/approval/decide.ts';
+import { dryRun } from '../../core/approval/dry-run.ts';
+import { listFor } from '../../core/approval/list.ts';
+import { addComment, delegate, withdrawByRequester } from '../../core/approval/places.ts';
+import { revoke } from '../../core/approval/standing.ts';
 import { approvalSummaryOf, approvalViewOf } from '../../core/approval/view.ts';
 import { readManifest } from '../../core/execution/manifest.ts';
+import { type Actor, permissionsOf } from '../../core/identity/actor.ts';
 import { apiHandler, ok, route } from '../../runtime/api-handler.ts';
+import { readConfiguration } from '../../runtime/configuration.ts';
 import { environmentOf } from '../../runtime/environment.ts';
 import { ApiError, refuseCursor } from '../../runtime/errors.ts';
 import { log } from '../../runtime/log.ts';
 import { clock, wait } from '../../runtime/system.ts';
+import { decision } from './decision.ts';
 
 const environment = environmentOf('api/approvals');
+const configuration = readConfiguration();
 const approvals = dynamoApprovals({ approvals: environment.APPROVALS_TABLE, audit: environment.AUDIT_TABLE });
 const executions = dynamoExecutions({ executions: environment.EXECUTIONS_TABLE, audit: environment.AUDIT_TABLE });
+const identities = dynamoIdentities({ identity: environment.IDENTITY_TABLE });
 const objects = s3Objects(environment.DATA_BUCKET);
+const decideAs = decision({ approvals, identities, objects, clock });
 
 export const handler = apiHandler(environment, [
-  route(routes.listApprovals, async ({ query }) => {
-    const page = await approvals.list(query.status ?? 'open', query.limit ?? 20, query.cursor ?? null).catch(refuseCursor);
-    return ok({ approvals: page.items.map(approvalSummaryOf), next_cursor: page.cursor });
+  route(routes.listApprovals, async ({ actor, query }) => {
+    const now = clock.now();
+    const { status = 'open', whose = 'all', limit = 20, cursor = null } = query;
+    const page = await listFor(approvals, actor, { status, whose, limit, cursor }, now).catch(refuseCursor);
+    return ok({ approvals: page.items.map((row) => approvalSummaryOf(row, now)), next_cursor: page.cursor });
   }),
 
-  route(routes.getApproval, async ({ params }) => ok(await viewOf(await openedRequest(params.approval_id)))),
+  route(routes.getApproval, async ({ actor, params }) => ok(await viewOf(await seenRequest(actor, params.approval_id)))),
 
-  route(routes.decideApproval, async ({ actor, params, body }) => {
-    await openedRequest(params.approval_id);
-    const now = clock.now();
-    const { row } = await updateApproval(approvals, params.approval_id, now, (request) => {
-      const decided = decide(request, actor, body, now);
-      if (decided.outcome === 'refused') throw new ApiError(decided.code, decided.detail);
-      return decided;
-    });
-    if (!row) throw notFound();
-    // The decision is durable. Waking the machine at once saves the stream's moment; if it fails, the stream wakes it.
-    if (row.status !== 'open' && row.task_token) {
-      await taskTokens
-        .complete(row.task_token)
-        .catch((error: unknown) => log.error('waking the machine failed', error, { approval_id: row.approval_id }));
+  route(routes.decideApproval, async ({ actor, params, body }) =>
+    changed(actor, params.approval_id, (request) => decideAs(request, actor, body)),
+  ),
+
+  route(routes.delegateApproval, async ({ actor, params, body }) => {
+    const to = await identities.get(body.to);
+    if (!to) {
+      const errors = [{ field: 'body.to', expected: 'the id of a user', received: body.to }];
+      throw new ApiError('validation_failed', 'There is nobody of this id to hand your place to.', { errors });
     }
-    return ok(await viewOf(row));
+    const mayApprove = permissionsOf(to.roles, configuration.security.authorization.roles).includes('approve');
+    const wanted = { until: body.until ?? null, reason: body.reason ?? null };
+    return await changed(actor, params.approval_id, (request) =>
+      delegate(request, actor, { ...to, mayApprove }, wanted, clock.now()),
+    );
+  }),
+
+  route(routes.commentOnApproval, async ({ actor, params, body }) =>
+    changed(actor, params.approval_id, (request) => addComment(request, actor, body.text, clock.now())),
+  ),
+
+  route(routes.withdrawApproval, async ({ actor, params, body }) =>
+    changed(actor, params.approval_id, (request) => withdrawByRequester(request, actor, body.reason ?? null, clock.now())),
+  ),
+
+  route(routes.listApprovalRules, async () => ok({ rules: configuration.approvalRules })),
+
+  route(routes.dryRunApprovalRules, async ({ actor, body }) => {
+    const told = dryRun(configuration, body, actor, clock.now());
+    if ('errors' in told) throw new ApiError('validation_failed', 'The request has invalid fields.', { errors: told.errors });
+    return ok(told.answer);
+  }),
+
+  route(routes.listStandingApprovals, async ({ query }) => {
+    const page = await approvals.listStanding(query.limit ?? 20, query.cursor ?? null).catch(refuseCursor);
+    return ok({ standing_approvals: [...page.items], next_cursor: page.cursor });
+  }),
+
+  route(routes.revokeStandingApproval, async ({ actor, params, body }) => {
+    for (let tries = 0; tries < 8; tries += 1) {
+      const standing = await approvals.getStanding(params.standing_approval_id);
+      if (!standing) throw notFound();
+      const change = revoke(standing, actor, body.reason ?? null, clock.now());
+      if (!change) return ok(standing);
+      if ((await approvals.saveStanding(change)) === 'saved') return ok(change.after);
+    }
+    throw new ApiError('conflict', 'The standing approval is being used right now. Try again.');
   }),
 ]);
 
+/** Makes a change of a request that the actor may see; what refuses it is the answer. */
+async function changed(actor: Actor, approvalId: string, change: (request: Approval) => ChangeOutcome | Promise<ChangeOutcome>) {
+  await seenRequest(actor, approvalId);
+  const { row } = await updateApproval(approvals, approvalId, clock.now(), async (request) => {
+    const outcome = await change(request);
+    if (outcome.outcome === 'refused') throw new ApiError(outcome.code, outcome.detail);
+    return outcome;
+  });
+  if (!row) throw notFound();
+  // The change is durable. Waking the machine at once saves the stream's moment; if it fails, the stream wakes it.
+  if (row.status !== 'open' && row.task_token) {
+    await taskTokens
+      .complete(row.task_token)
+      .catch((error: unknown) => log.error('waking the machine failed', error, { approval_id: row.approval_id }));
+  }
+  return ok(await viewOf(row));
+}
+
 async function viewOf(row: Approval): Promise<ApprovalView> {
   const { manifest } = await readManifest(objects, row.manifest_key, row.digest);
-  return approvalViewOf(row, manifest);
+  const context = await contextOf({ executions, approvals, identities, objects, configuration }, row, manifest);
+  return approvalViewOf(row, manifest, context, clock.now());
 }
 
 const OPENING_TRIES = 20;
 const OPENING_PAUSE_MS = 100;
 
 /** The request of a just submitted execution is opened by its machine a moment later; whoever was told its id need not know that. */
-async function openedRequest(approvalId: string): Promise<Approval> {
+async function seenRequest(actor: Actor, approvalId: string): Promise<Approval> {
   for (let tries = 0; tries < OPENING_TRIES; tries += 1) {
     const row = await approvals.get(approvalId);
+    if (row && !maySee(actor, row, clock.now())) break;
     if (row) return row;
     const execution = await executions.get(approvalId.replace(/^apr_/, 'exec_'));
     if (execution?.phase !== 'awaiting_approval') break;

@@ -64,6 +64,7 @@ export const handler = apiHandler(environment, [
       const errors = [{ field: 'body.roles', expected: `some of ${roleNames.join(', ')}`, received: unknown.join(', ') }];
       throw new ApiError('validation_failed', 'There is no such role.', { errors });
     }
+    if (body.owner_id) await mustBeAPerson(body.owner_id, params.user_id);
     const changed = await changeUser({ identities, directory }, actor, params.user_id, body, clock.now());
     if (changed.outcome === 'not_found') throw notFound();
     if (changed.outcome === 'last_admin') {
@@ -79,6 +80,14 @@ export const handler = apiHandler(environment, [
   route(keyRoutes.rotateApiKey, (request) => rotateApiKey(keyParts, request)),
   route(keyRoutes.revokeApiKey, (request) => revokeApiKey(keyParts, request)),
 ]);
+
+/** Nobody answers for an agent but a person, who is not the agent itself. */
+async function mustBeAPerson(ownerId: string, userId: string): Promise<void> {
+  const owner = ownerId === userId ? null : await identities.get(ownerId);
+  if (owner && owner.owner_id === null) return;
+  const errors = [{ field: 'body.owner_id', expected: 'the id of another user, who is no agent', received: ownerId }];
+  throw new ApiError('validation_failed', 'Somebody else has to answer for an agent.', { errors });
+}
 
 /** What callers see; where the user's audit chain stands is nobody's business. */
 function viewOf({ audit_length: _, audit_head: __, ended_sessions: ___, ...user }: IdentityRecord): UserView {

@@ -1,17 +1,26 @@
 /** Opens the approval request of an execution and keeps the waiting state's token with it. */
+import type { Approval } from '../../contracts/approval.ts';
+import type { Execution } from '../../contracts/execution.ts';
 import { approvalIdOf } from '../../contracts/ids.ts';
+import type { Manifest } from '../../contracts/manifest.ts';
 import { appendToChain, EMPTY_CHAIN } from '../audit/chain.ts';
 import type { Clock } from '../clock.ts';
 import { readManifest } from '../execution/manifest.ts';
 import type { ExecutionStore, ObjectStore, TaskTokens } from '../execution/ports.ts';
+import type { IdentityStore } from '../identity/ports.ts';
 import type { Configuration } from '../policy/configuration.ts';
-import { updateApproval, withdraw } from './decide.ts';
+import { updateApproval } from './change.ts';
+import { eligibleNow } from './eligibility.ts';
+import { audienceOf, noticesOf } from './notices.ts';
 import { openApproval } from './open.ts';
-import type { ApprovalStore } from './ports.ts';
+import { withdraw } from './places.ts';
+import type { ApprovalStore, StandingChange } from './ports.ts';
+import { contentDigestOf, covers, standingIdOf, use } from './standing.ts';
 
 export interface AwaitParts {
   readonly executions: ExecutionStore;
   readonly approvals: ApprovalStore;
+  readonly identities: Pick<IdentityStore, 'get'>;
   readonly objects: ObjectStore;
   readonly tokens: TaskTokens;
   readonly configuration: Configuration;
@@ -29,17 +38,7 @@ export async function awaitDecision(
     return { outcome: 'lost_attempt' };
   }
   const approvalId = approvalIdOf(row.execution_id);
-  if (!(await parts.approvals.get(approvalId))) {
-    const { manifest } = await readManifest(parts.objects, row.manifest_key, row.digest);
-    const request = openApproval(row, manifest, parts.configuration, parts.clock.now());
-    const { record } = appendToChain(approvalId, EMPTY_CHAIN, {
-      action: 'opened',
-      actor: row.requester.user_id,
-      at: request.created_at,
-      details: { execution_id: row.execution_id, digest: request.digest, risk: request.risk.level },
-    });
-    await parts.approvals.create(request, record);
-  }
+  if (!(await parts.approvals.get(approvalId))) await open(parts, row);
   await parts.approvals.registerToken(approvalId, input.attempt, input.task_token);
   // A cancellation that came before the request existed found nothing to withdraw.
   const latest = await parts.executions.get(input.execution_id);
@@ -48,6 +47,59 @@ export async function awaitDecision(
   if (!request || request.status === 'open') return { outcome: 'waiting' };
   await parts.tokens.complete(input.task_token);
   return { outcome: 'decided' };
+}
+
+const MAX_TRIES = 8;
+
+/** As approved when a standing approval covers it; otherwise for its approvers to decide. */
+async function open(parts: AwaitParts, row: Execution): Promise<void> {
+  const [{ manifest }, requester] = await Promise.all([
+    readManifest(parts.objects, row.manifest_key, row.digest),
+    parts.identities.get(row.requester.user_id),
+  ]);
+  const owner = requester?.owner_id ? await parts.identities.get(requester.owner_id) : null;
+  if (requester?.owner_id && !owner) throw new Error(`nobody is known who answers for ${requester.user_id}`);
+  const now = parts.clock.now();
+  const request = openApproval(row, manifest, requester, owner, parts.configuration, now);
+  for (let tries = 0; tries < MAX_TRIES; tries += 1) {
+    const standing = request.rule.standing_approvals ? await standingFor(parts, request, manifest, now) : null;
+    const written = await create(parts, standing ? coveredBy(request, standing, now) : request, standing, now);
+    if (written !== 'conflict') return;
+  }
+  await create(parts, request, null, now);
+}
+
+async function standingFor(parts: AwaitParts, request: Approval, manifest: Manifest, now: Date): Promise<StandingChange | null> {
+  const run = { content_digest: contentDigestOf(manifest), owner_id: request.requester.user_id, team: request.team };
+  const standing = await parts.approvals.getStanding(standingIdOf(run.content_digest, run.owner_id, run.team));
+  return standing && covers(standing, run, now) ? use(standing, request.execution_id, now) : null;
+}
+
+const coveredBy = (request: Approval, { after }: StandingChange, now: Date): Approval => ({
+  ...request,
+  status: 'approved',
+  closed_at: now.toISOString(),
+  approved_digest: request.digest,
+  settled_digest: request.digest,
+  standing_approval_id: after.standing_approval_id,
+});
+
+async function create(parts: AwaitParts, request: Approval, standing: StandingChange | null, now: Date) {
+  const { record } = appendToChain(request.approval_id, EMPTY_CHAIN, {
+    action: request.status === 'open' ? 'opened' : 'approved_by_standing_approval',
+    actor: request.requester.user_id,
+    at: request.created_at,
+    details: {
+      execution_id: request.execution_id,
+      digest: request.digest,
+      risk: request.risk.level,
+      rule: request.rule.name,
+      ...(standing ? { standing_approval_id: standing.after.standing_approval_id } : {}),
+    },
+  });
+  const asked = { event: 'opened', asks: true, audience: audienceOf(request, now, eligibleNow(request)) } as const;
+  const notices = request.status === 'open' ? noticesOf(request, record.sequence, [asked], request.created_at) : [];
+  return await parts.approvals.create(request, record, notices, standing ?? undefined);
 }
 
 /** Closes the request of a cancelled execution and wakes the machine that waits for it. */

@@ -1,101 +1,158 @@
 /**
- * The only ways an approval request changes. Channels (API, page, e-mail, chat) establish who the actor is; whether that actor may
- * decide, on what, and what it means, is answered here and nowhere else.
+ * The only way a decision comes about. Channels (API, page, e-mail, chat) establish who the person is; whether they may decide, on
+ * what, in whose place, and what it means, is answered here and nowhere else.
  */
-import type { Approval, Decision, DecisionRequest } from '../../contracts/approval.ts';
+import type { Approval, ApprovalVersion, Decision, DecisionRequest, OpenApproval } from '../../contracts/approval.ts';
 import type { ApiErrorCode } from '../../contracts/errors.ts';
-import { type AuditDraft, appendToChain } from '../audit/chain.ts';
-import type { Actor } from '../identity/actor.ts';
-import type { ApprovalStore } from './ports.ts';
+import type { ApprovalChange } from './change.ts';
+import { expiryOf } from './clocks.ts';
+import { capacityOf, eligibleNow, nameOf, type Person } from './eligibility.ts';
+import { audienceOf, toEverybody } from './notices.ts';
+import { grantProblem } from './standing.ts';
+import { isTighter } from './versions.ts';
 
-type OpenApproval = Extract<Approval, { status: 'open' }>;
-
-export interface ApprovalChange {
-  readonly next: Approval;
-  readonly action: string;
-  readonly actor: string;
-  readonly details: AuditDraft['details'];
-}
-
-export type DecisionOutcome =
-  | { readonly outcome: 'decided'; readonly change: ApprovalChange }
+export type ChangeOutcome =
+  | { readonly outcome: 'changed'; readonly change: ApprovalChange }
   | { readonly outcome: 'refused'; readonly code: ApiErrorCode; readonly detail: string };
 
-const refused = (code: ApiErrorCode, detail: string): DecisionOutcome => ({ outcome: 'refused', code, detail });
+export const refused = (code: ApiErrorCode, detail: string): ChangeOutcome => ({ outcome: 'refused', code, detail });
 
-export function decide(request: Approval, actor: Actor, wanted: DecisionRequest, now: Date): DecisionOutcome {
-  const eligible = actor.roles.some((role) => request.rule.eligible_roles.includes(role));
-  if (!eligible) return refused('forbidden', `Deciding needs one of the roles ${request.rule.eligible_roles.join(', ')}.`);
-  if (request.requester.user_id === actor.user_id)
-    return refused('forbidden', 'You asked for this, so somebody else must decide.');
+export interface DecisionContext {
+  /** The people who handed places on, with the roles and teams they have now; whoever is missing has none to give. */
+  readonly delegators?: readonly Person[];
+  /** What the conditions of this decision make of the version shown. */
+  readonly tightened?: ApprovalVersion;
+}
+
+export function decide(
+  request: Approval,
+  person: Person,
+  wanted: DecisionRequest,
+  now: Date,
+  context: DecisionContext = {},
+): ChangeOutcome {
+  const { tightened } = context;
+  const digest = tightened?.digest ?? wanted.digest;
+  const capacity = capacityOf(request, person, digest, now, context.delegators ?? []);
+  if (!capacity.may && capacity.code === 'forbidden') return refused(capacity.code, capacity.detail);
   if (request.status !== 'open') return refused('conflict', `This request is ${request.status}; it can no longer be decided.`);
-  if (now.toISOString() >= request.expires_at)
-    return refused('conflict', 'This request has expired; it can no longer be decided.');
-  if (request.decisions.some((made) => made.approver.user_id === actor.user_id))
-    return refused('conflict', 'You have decided already.');
-  if (wanted.digest !== request.digest) {
-    return refused(
-      'digest_mismatch',
-      `The digest sent is not the one of this request (${request.digest}). Look at the request again.`,
-    );
+  if (hasExpired(request, now)) return refused('conflict', 'This request has expired; it can no longer be decided.');
+  if (!capacity.may) return refused(capacity.code, capacity.detail);
+  const shown = request.versions.find((version) => version.digest === wanted.digest);
+  if (!shown || (request.settled_digest !== null && shown.digest !== request.settled_digest)) {
+    const known = request.settled_digest ?? request.versions.map((version) => version.digest).join(', ');
+    return refused('digest_mismatch', `The digest sent is not the one of this request (${known}). Look at the request again.`);
   }
   const rationale = wanted.rationale?.trim() || null;
-  if (request.rule.requires_rationale && rationale === null) {
+  if (request.rule.requires_rationale && rationale === null)
     return refused('validation_failed', 'The rule wants a rationale with each decision.');
+  if (wanted.decision === 'deny' && (wanted.conditions || wanted.standing))
+    return refused('validation_failed', 'Conditions and a standing approval go with an approval, not with a denial.');
+  if (wanted.conditions || tightened) {
+    const problem = conditionsProblem(request, shown, tightened);
+    if (problem) return problem;
   }
+  const notGranted = wanted.standing && grantProblem(request, wanted.standing, now);
+  if (notGranted) return refused('validation_failed', notGranted);
+
   const decision: Decision = {
-    approver: { user_id: actor.user_id, email: actor.email },
+    approver: nameOf(person),
+    on_behalf_of: capacity.on_behalf_of,
     decision: wanted.decision,
-    digest: request.digest,
+    digest,
+    stage: request.stage,
     rationale,
+    standing: wanted.standing ?? null,
     decided_at: now.toISOString(),
   };
-  const details = { decision: decision.decision, digest: decision.digest, rationale };
+  const versions = tightened && !isKnown(request, tightened) ? [...request.versions, tightened] : request.versions;
+  const next = withDecision({ ...request, versions, decisions: [...request.decisions, decision] }, decision);
   return {
-    outcome: 'decided',
-    change: { next: withDecision(request, decision), action: 'decided', actor: actor.user_id, details },
+    outcome: 'changed',
+    change: {
+      next,
+      action: 'decided',
+      actor: person.user_id,
+      details: {
+        decision: decision.decision,
+        digest,
+        stage: request.rule.stages[request.stage]?.name ?? '',
+        rationale,
+        ...(capacity.on_behalf_of ? { on_behalf_of: capacity.on_behalf_of.user_id } : {}),
+        ...(tightened ? { conditions: { ...tightened.limits, timeout_seconds: tightened.timeout_seconds } } : {}),
+        ...(decision.standing ? { standing: { ...decision.standing } } : {}),
+      },
+      notices: noticesFor(request, next, now),
+    },
   };
 }
 
-/** One denial ends it; approval takes as many distinct people as the rule says. */
-function withDecision(request: OpenApproval, decision: Decision): Approval {
-  const decisions = [...request.decisions, decision];
-  if (decision.decision === 'deny') return { ...request, decisions, status: 'denied', closed_at: decision.decided_at };
-  const approvers = new Set(decisions.map((made) => made.approver.user_id));
-  if (approvers.size < request.rule.required_approvers) return { ...request, decisions };
-  return { ...request, decisions, status: 'approved', closed_at: decision.decided_at };
+/** Late is late, also while nobody has closed the request yet. */
+export const hasExpired = (request: Approval, now: Date): boolean =>
+  request.expires_at !== null && now.toISOString() >= request.expires_at;
+
+/** So many versions a request can have: each is one of an approver's conditions. */
+const MAX_VERSIONS = 10;
+
+const isKnown = (request: Approval, version: ApprovalVersion): boolean =>
+  request.versions.some((known) => known.digest === version.digest);
+
+function conditionsProblem(
+  request: OpenApproval,
+  shown: ApprovalVersion,
+  tightened: ApprovalVersion | undefined,
+): ChangeOutcome | null {
+  if (request.stage > 0)
+    return refused('conflict', 'Conditions are set in the first stage: those who agreed to what is shown agreed to it as it is.');
+  if (!tightened || !isTighter(tightened, shown))
+    return refused('validation_failed', 'Conditions may only lower limits, and have to lower at least one.');
+  if (!isKnown(request, tightened) && request.versions.length >= MAX_VERSIONS)
+    return refused('conflict', `A request has at most ${MAX_VERSIONS} versions. Agree to one of them, or deny.`);
+  return null;
 }
 
-/** Silence is never consent: an open request past its time is closed as expired. */
-export function expire(request: Approval, now: Date): ApprovalChange | null {
-  const at = now.toISOString();
-  if (request.status !== 'open' || at < request.expires_at) return null;
-  return { next: { ...request, status: 'expired', closed_at: at }, action: 'expired', actor: 'airlock', details: {} };
-}
+/** Distinct people of a stage who agreed to a digest: one decision each, and none counted twice. */
+export const agreedTo = (request: Approval, digest: string): number =>
+  request.decisions.filter((made) => made.stage === request.stage && made.decision === 'approve' && made.digest === digest)
+    .length;
 
-export function withdraw(request: Approval, actor: string, now: Date): ApprovalChange | null {
-  if (request.status !== 'open') return null;
-  return { next: { ...request, status: 'withdrawn', closed_at: now.toISOString() }, action: 'withdrawn', actor, details: {} };
-}
-
-const MAX_TRIES = 8;
-
-/** Applies a change with its audit record; starts over when somebody else decided in between. Returns what the change answered last. */
-export async function updateApproval<R extends { change: ApprovalChange } | null>(
-  store: ApprovalStore,
-  approvalId: string,
-  now: Date,
-  change: (row: Approval) => R,
-): Promise<{ row: Approval | null; result: R | null }> {
-  for (let tries = 0; tries < MAX_TRIES; tries += 1) {
-    const row = await store.get(approvalId);
-    const result = row && change(row);
-    if (!row || !result) return { row, result: null };
-    const { next, action, actor, details } = result.change;
-    const at = now.toISOString();
-    const { record, end } = appendToChain(approvalId, row, { action, actor, at, details });
-    const after: Approval = { ...next, updated_at: at, ...end };
-    if ((await store.save(row, after, record)) === 'saved') return { row: after, result };
+function withDecision(request: OpenApproval, { decision, digest, decided_at: at }: Decision): Approval {
+  const { stages, denial } = request.rule;
+  const required = stages[request.stage]?.required_approvers ?? Number.POSITIVE_INFINITY;
+  if (decision === 'deny') {
+    const denials = request.decisions.filter((made) => made.stage === request.stage && made.decision === 'deny').length;
+    const isOver = denial === 'ends' || denials >= required;
+    return isOver ? { ...request, status: 'denied', closed_at: at } : request;
   }
-  throw new Error(`approval ${approvalId} was written by others ${MAX_TRIES} times in a row`);
+  if (agreedTo(request, digest) < required) return request;
+  const isLastStage = request.stage === stages.length - 1;
+  if (isLastStage)
+    return {
+      ...request,
+      status: 'approved',
+      closed_at: at,
+      approved_digest: digest,
+      settled_digest: digest,
+      standing_approval_id: null,
+    };
+  return {
+    ...request,
+    stage: request.stage + 1,
+    stage_started_at: at,
+    level: 0,
+    reminders: 0,
+    settled_digest: digest,
+    expires_at: expiryOf(request.rule, at),
+  };
+}
+
+function noticesFor(before: Approval, after: Approval, now: Date) {
+  if (after.status === 'approved' || after.status === 'denied') return [toEverybody(after, after.status)];
+  const isNewStage = after.stage !== before.stage;
+  const audience = audienceOf(after, now, eligibleNow(after));
+  return [
+    isNewStage
+      ? ({ event: 'stage_started', asks: true, audience } as const)
+      : ({ event: 'decided', asks: false, audience } as const),
+  ];
 }

@@ -1,14 +1,50 @@
-import type { Approval, ApprovalStatus } from '../../contracts/approval.ts';
+import type { Approval, ApprovalStatus, StandingApproval } from '../../contracts/approval.ts';
+import type { ApprovalNotice } from '../../contracts/approval-notice.ts';
 import type { AuditRecord } from '../../contracts/audit.ts';
 import type { Page } from '../page.ts';
 
+/** A standing approval before and after a change, with the record of the change; `before` is null when it is new. */
+export interface StandingChange {
+  readonly before: StandingApproval | null;
+  readonly after: StandingApproval;
+  readonly record: AuditRecord;
+}
+
+/**
+ * Every write is one transaction: the row, its audit record, and the notices, which are the outbox of what is to be said to whom. The
+ * table's stream hands them on; each is there once, however often a change is tried.
+ */
 export interface ApprovalStore {
   get(approvalId: string): Promise<Approval | null>;
-  /** False when the request exists already: opening it twice is once. */
-  create(approval: Approval, record: AuditRecord): Promise<boolean>;
-  /** Writes what differs and the audit record; `conflict` when anybody decided since `before` was read. */
-  save(before: Approval, after: Approval, record: AuditRecord): Promise<'saved' | 'conflict'>;
+  /**
+   * `exists`: opening it twice is once. `conflict`: the standing approval it was to use was used or revoked since it was read. Either
+   * way nothing is written.
+   */
+  create(
+    approval: Approval,
+    record: AuditRecord,
+    notices?: readonly ApprovalNotice[],
+    standing?: StandingChange,
+  ): Promise<'created' | 'exists' | 'conflict'>;
+  /** Writes what differs; `conflict` when anybody decided since `before` was read. */
+  save(
+    before: Approval,
+    after: Approval,
+    record: AuditRecord,
+    notices?: readonly ApprovalNotice[],
+    standing?: StandingChange,
+  ): Promise<'saved' | 'conflict'>;
   /** Keeps the token of the state that waits. Returns the row, which may already be decided. */
   registerToken(approvalId: string, attempt: number, token: string): Promise<Approval | null>;
   list(status: ApprovalStatus, limit: number, cursor: string | null): Promise<Page<Approval>>;
+  getStanding(standingId: string): Promise<StandingApproval | null>;
+  saveStanding(change: StandingChange): Promise<'saved' | 'conflict'>;
+  /** Those that were not revoked. */
+  listStanding(limit: number, cursor: string | null): Promise<Page<StandingApproval>>;
+}
+
+/** The state machine that keeps the clocks of one stage of a request. */
+export interface ClockMachine {
+  /** Starting the same round of the same stage twice is once. */
+  start(approvalId: string, stage: number, round: number): Promise<void>;
 }

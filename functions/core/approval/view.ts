@@ -1,8 +1,10 @@
-import type { z } from 'zod';
-import type { Approval, ApprovalView, approvalSummary } from '../../contracts/approval.ts';
+import type { Approval, ApprovalContext, ApprovalSummary, ApprovalView } from '../../contracts/approval.ts';
 import type { Manifest } from '../../contracts/manifest.ts';
+import { nextEscalation } from './clocks.ts';
+import { agreedTo } from './decide.ts';
+import { delegatesNow, eligibleNow } from './eligibility.ts';
 
-export function approvalSummaryOf(row: Approval): z.infer<typeof approvalSummary> {
+export function approvalSummaryOf(row: Approval, now: Date): ApprovalSummary {
   return {
     approval_id: row.approval_id,
     execution_id: row.execution_id,
@@ -10,22 +12,47 @@ export function approvalSummaryOf(row: Approval): z.infer<typeof approvalSummary
     status: row.status,
     summary: row.summary,
     requester: row.requester,
+    team: row.team,
+    label: row.label,
     risk_level: row.risk.level,
     digest: row.digest,
     created_at: row.created_at,
     expires_at: row.expires_at,
+    eligible_approvers: eligibleApproversOf(row, now),
+    next_escalation: nextEscalation(row),
   };
 }
 
-export function approvalViewOf(row: Approval, manifest: Manifest): ApprovalView {
+function eligibleApproversOf(row: Approval, now: Date): ApprovalSummary['eligible_approvers'] {
+  const stage = row.rule.stages[row.stage];
+  if (row.status !== 'open' || !stage) return null;
   return {
-    ...approvalSummaryOf(row),
+    ...eligibleNow(row),
+    stage: stage.name,
+    required_approvers: stage.required_approvers,
+    approvals: Math.max(...row.versions.map((version) => agreedTo(row, version.digest))),
+    delegates: delegatesNow(row, now).map((delegation) => delegation.to),
+  };
+}
+
+export function approvalViewOf(row: Approval, manifest: Manifest, context: ApprovalContext, now: Date): ApprovalView {
+  return {
+    ...approvalSummaryOf(row, now),
+    agent_owner: row.agent_owner,
     justification: row.justification,
     reasons: row.reasons,
     risk_factors: row.risk.factors,
     findings: row.findings,
     rule: row.rule,
+    rule_reasons: row.rule_reasons,
+    versions: row.versions,
+    settled_digest: row.settled_digest,
+    approved_digest: row.status === 'approved' ? row.approved_digest : null,
+    standing_approval_id: row.status === 'approved' ? row.standing_approval_id : null,
     decisions: row.decisions,
+    delegations: row.delegations,
+    comments: row.comments,
+    context,
     manifest,
   };
 }

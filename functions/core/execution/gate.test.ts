@@ -11,10 +11,12 @@ import {
   openApprovalOf,
   queuedExecution,
 } from '../../../test/support/entities.ts';
-import { memoryApprovals, memoryExecutions, memoryObjects } from '../../../test/support/memory/stores.ts';
+import { memoryApprovals } from '../../../test/support/memory/approvals.ts';
+import { memoryExecutions, memoryObjects } from '../../../test/support/memory/stores.ts';
 import type { Approval } from '../../contracts/approval.ts';
 import type { Manifest } from '../../contracts/manifest.ts';
 import { decide } from '../approval/decide.ts';
+import { contentDigestOf } from '../approval/standing.ts';
 import { appendToChain, EMPTY_CHAIN } from '../audit/chain.ts';
 import { canonicalJson } from '../text/json.ts';
 import { type GateParts, mayRun } from './gate.ts';
@@ -27,13 +29,14 @@ const firstRecord = (id: string) =>
 /** An execution that holds a sandbox and waits at the gate; what it was approved for is the test's to say. */
 async function atTheGate(
   options: {
+    executionId?: string;
     manifest?: Partial<Manifest>;
     approval?: (request: Approval, digest: string) => Approval;
     trusted?: boolean;
     disabled?: boolean;
   } = {},
 ) {
-  const executionId = newExecutionId();
+  const executionId = options.executionId ?? newExecutionId();
   const sandboxId = newSandboxId();
   const bytes = Buffer.from(canonicalJson(manifestOf(executionId, options.manifest)));
   const digest = digestOf(bytes);
@@ -50,7 +53,10 @@ async function atTheGate(
   await executions.create(row, firstRecord(executionId), null);
   await update(executions, executionId, NOW, (current) => claim(current, 1, sandboxId));
   if (options.approval)
-    await approvals.create(options.approval({ ...request, digest }, digest), firstRecord(request.approval_id));
+    await approvals.create(
+      options.approval({ ...request, digest, versions: request.versions.map((version) => ({ ...version, digest })) }, digest),
+      firstRecord(request.approval_id),
+    );
   const parts: GateParts = {
     executions,
     approvals,
@@ -67,7 +73,7 @@ async function atTheGate(
 
 const approved = (request: Approval, digest: string): Approval => {
   const decided = decide(request, actorOf(['approver'], 'user-2'), { decision: 'approve', digest }, NOW);
-  if (decided.outcome !== 'decided') throw new Error(decided.detail);
+  if (decided.outcome !== 'changed') throw new Error(decided.detail);
   return decided.change.next;
 };
 
@@ -92,6 +98,70 @@ describe('the gate signs', () => {
     const trusted = { manifest: { profile: { name: 'trusted', content: {} } }, trusted: true };
     const { parts, input } = await atTheGate(trusted);
     expect(await mayRun(parts, input)).toMatchObject({ claims: { basis: { kind: 'rule' } } });
+  });
+});
+
+describe('an approval of another version', () => {
+  /** The row holds what the approvers agreed to; the request, what was submitted. */
+  async function agreedTo(change: Partial<Manifest>) {
+    const submitted = manifestOf(newExecutionId());
+    const bytes = Buffer.from(canonicalJson(submitted));
+    const manifest_key = `manifests/${submitted.execution_id}-first.json`;
+    const made = await atTheGate({
+      executionId: submitted.execution_id,
+      manifest: change,
+      approval: (request, digest) => ({ ...approved(request, digest), digest: digestOf(bytes), manifest_key }),
+    });
+    await (made.parts.objects as ReturnType<typeof memoryObjects>).put(manifest_key, bytes, 'application/json');
+    return await mayRun(made.parts, made.input);
+  }
+
+  it('is good for what was submitted with tighter limits', async () => {
+    expect(await agreedTo({ timeout_seconds: 10 })).toMatchObject({ claims: { basis: { kind: 'approval' } } });
+  });
+
+  it.each([
+    ['other code', { timeout_seconds: 10, code: 'import os' }],
+    ['looser limits', { timeout_seconds: 61 }],
+  ])('is good for nothing with %s', async (_, change) => {
+    expect(await agreedTo(change)).toHaveProperty('refused');
+  });
+});
+
+describe('a standing approval', () => {
+  it.each([
+    ['that covers the content is good', { status: 'standing', same: true }, 'claims'],
+    ['that was revoked meanwhile is good for nothing', { status: 'revoked', same: true }, 'refused'],
+    ['of other content is good for nothing', { status: 'standing', same: false }, 'refused'],
+    ['that nobody gave is good for nothing', null, 'refused'],
+  ] as const)('%s', async (_, standing, answer) => {
+    const standing_approval_id = `std_${'d'.repeat(64)}`;
+    const { parts, input } = await atTheGate({
+      approval: (request, digest) => ({
+        ...request,
+        status: 'approved',
+        closed_at: NOW.toISOString(),
+        approved_digest: digest,
+        standing_approval_id,
+      }),
+    });
+    const after = {
+      standing_approval_id,
+      status: standing?.status ?? ('standing' as const),
+      content_digest: contentDigestOf(manifestOf(input.execution_id, standing?.same ? {} : { code: 'print(2)' })),
+      owner: { user_id: 'user-1', email: 'user-1@airlock.test' },
+      team: null,
+      summary: '',
+      granted_by: 'apr_01900000-0000-7000-8000-000000000000',
+      granted_at: NOW.toISOString(),
+      runs_left: 1,
+      until: NOW.toISOString(),
+      revoked: null,
+      ...EMPTY_CHAIN,
+    };
+    const store = parts.approvals as ReturnType<typeof memoryApprovals>;
+    if (standing) await store.saveStanding({ before: null, after, record: firstRecord(standing_approval_id) });
+    expect(await mayRun(parts, input)).toHaveProperty(answer);
   });
 });
 

@@ -8,6 +8,9 @@ import type { Manifest } from '../../contracts/manifest.ts';
 import type { TicketClaims } from '../../contracts/ticket.ts';
 import { TICKET_MAX_LIFETIME_SECONDS } from '../../contracts/ticket.ts';
 import type { ApprovalStore } from '../approval/ports.ts';
+import { factsOfRun, ruleFor } from '../approval/rule.ts';
+import { contentDigestOf } from '../approval/standing.ts';
+import { isTighterManifest } from '../approval/versions.ts';
 import type { Clock, Ids } from '../clock.ts';
 import type { IdentityStore } from '../identity/ports.ts';
 import { isApprovalRequired } from '../policy/approval-requirement.ts';
@@ -18,7 +21,7 @@ import type { ExecutionStore, ObjectStore } from './ports.ts';
 
 export interface GateParts {
   readonly executions: ExecutionStore;
-  readonly approvals: Pick<ApprovalStore, 'get'>;
+  readonly approvals: Pick<ApprovalStore, 'get' | 'getStanding'>;
   readonly identities: Pick<IdentityStore, 'get'>;
   readonly objects: Pick<ObjectStore, 'get'>;
   readonly configuration: Configuration;
@@ -56,7 +59,9 @@ export async function mayRun(
 
   const { level } = review(parts.configuration, manifest);
   if (isBlocked(parts.configuration, level)) return { refused: `the rules in force do not run code of the risk ${level}` };
-  const basis = basisFor(parts.configuration, { manifest, digest: row.digest, level, approval, requester });
+  const basis =
+    (await approvalBasis(parts, { manifest, digest: row.digest, approval })) ??
+    ruleBasis(parts.configuration, { manifest, team: row.team ?? null, level, requester });
   if (!basis) return { refused: 'a human has to approve this first' };
 
   const issuedAt = Math.floor(parts.clock.now().getTime() / 1000);
@@ -74,21 +79,55 @@ export async function mayRun(
   };
 }
 
-function basisFor(
+/** An approved request on exactly this digest, which is what was submitted, or that with tighter limits. */
+async function approvalBasis(
+  parts: GateParts,
+  { manifest, digest, approval }: { manifest: Manifest; digest: string; approval: Approval | null },
+): Promise<TicketClaims['basis'] | null> {
+  if (approval?.status !== 'approved' || approval.approved_digest !== digest) return null;
+  if (approval.execution_id !== manifest.execution_id) return null;
+  if (digest !== approval.digest && !(await isTighterThanSubmitted(parts, manifest, approval))) return null;
+  if (approval.standing_approval_id !== null && !(await stillStands(parts, manifest, approval.standing_approval_id))) return null;
+  return { kind: 'approval', approval_id: approval.approval_id };
+}
+
+async function isTighterThanSubmitted(
+  parts: GateParts,
+  manifest: Manifest,
+  { manifest_key, digest }: Approval,
+): Promise<boolean> {
+  const submitted = await readManifest(parts.objects, manifest_key, digest).catch((error: unknown) => {
+    if (error instanceof ManifestUnreadable) return null;
+    throw error;
+  });
+  return submitted !== null && isTighterManifest(manifest, submitted.manifest);
+}
+
+/** One that was revoked since lets nothing run any more. */
+async function stillStands(parts: GateParts, manifest: Manifest, standingId: string): Promise<boolean> {
+  const standing = await parts.approvals.getStanding(standingId);
+  return standing?.status === 'standing' && standing.content_digest === contentDigestOf(manifest);
+}
+
+function ruleBasis(
   configuration: Configuration,
-  facts: { manifest: Manifest; digest: string; level: RiskLevel; approval: Approval | null; requester: IdentityRecord },
+  facts: { manifest: Manifest; team: string | null; level: RiskLevel; requester: IdentityRecord },
 ): TicketClaims['basis'] | null {
-  const { manifest, digest, level, approval, requester } = facts;
-  if (approval?.status === 'approved' && approval.digest === digest && approval.execution_id === manifest.execution_id) {
-    return { kind: 'approval', approval_id: approval.approval_id };
-  }
+  const { manifest, level, requester } = facts;
+  const { email, roles, teams, trusted_agent } = requester;
+  const { autoApproveConditions } = ruleFor(
+    configuration,
+    'code_execution',
+    factsOfRun(configuration, manifest, level, { requester: { email, roles, teams, trusted_agent }, team: facts.team ?? '' }),
+  );
   const requirement = isApprovalRequired({
     configuration,
     profile: manifest.profile.name,
     approvalRequested: manifest.approval_requested,
     timeoutSeconds: manifest.timeout_seconds,
     network: manifest.network,
-    trustedAgent: requester.trusted_agent,
+    trustedAgent: trusted_agent,
+    autoApproveConditions,
     riskLevel: level,
   });
   return requirement.required ? null : { kind: 'rule', rule: requirement.rule };

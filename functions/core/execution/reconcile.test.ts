@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { NOW, newExecutionId, openApprovalOf, queuedExecution } from '../../../test/support/entities.ts';
-import { memoryApprovals, memoryExecutions, memorySandboxes, memoryTokens } from '../../../test/support/memory/stores.ts';
+import { NOW, newExecutionId, openApprovalOf, queuedExecution, who } from '../../../test/support/entities.ts';
+import { memoryApprovals } from '../../../test/support/memory/approvals.ts';
+import { memoryExecutions, memorySandboxes, memoryTokens } from '../../../test/support/memory/stores.ts';
 import type { Execution } from '../../contracts/execution.ts';
 import { approvalIdOf } from '../../contracts/ids.ts';
-import { updateApproval, withdraw } from '../approval/decide.ts';
+import { updateApproval } from '../approval/change.ts';
+import { withdraw } from '../approval/places.ts';
 import { appendToChain, EMPTY_CHAIN } from '../audit/chain.ts';
 import { reconcile } from './reconcile.ts';
 
@@ -13,6 +15,7 @@ const submitted = { action: 'submitted', actor: 'user-1', at: NOW.toISOString(),
 function reconciler({ secondsLater = 61 } = {}) {
   const running = new Set<string>();
   const started: string[] = [];
+  const clocks: string[] = [];
   const reported: string[] = [];
   const parts = {
     executions: memoryExecutions(),
@@ -22,6 +25,7 @@ function reconciler({ secondsLater = 61 } = {}) {
       start: async (id: string, attempt: number) => void started.push(`${id}-${attempt}`),
       isRunning: async (id: string) => running.has(id),
     },
+    clocks: { start: async (id: string, stage: number, round: number) => void clocks.push(`${id}-${stage}-${round}`) },
     tokens: memoryTokens(),
     clock: { now: () => new Date(NOW.getTime() + secondsLater * 1000) },
     untouchedMs: 60_000,
@@ -40,7 +44,7 @@ function reconciler({ secondsLater = 61 } = {}) {
     await parts.approvals.create(request, appendToChain(request.approval_id, EMPTY_CHAIN, submitted).record);
     return id;
   };
-  return { parts, running, started, reported, add, addWaiting };
+  return { parts, running, started, clocks, reported, add, addWaiting };
 }
 
 describe('the reconciler', () => {
@@ -117,7 +121,7 @@ describe('the reconciler', () => {
     };
     expect(await reconcile(parts)).toMatchObject({ restarted: 1, faults: 2 });
     expect(started).toEqual([`${id}-2`]);
-    expect(reported).toEqual(['approvals past their time', 'exec_torn']);
+    expect(reported).toEqual(['approvals', 'exec_torn']);
   });
 
   it('is more patient with each attempt', async () => {
@@ -132,5 +136,36 @@ describe('the reconciler', () => {
     await parts.sandboxes.admit('default', { execution_id: newExecutionId(), user_id: 'user-1' }, { inAll: 5, ofUser: 5 });
     expect(await reconcile(parts)).toMatchObject({ released: 1 });
     expect((await parts.sandboxes.pool('default')).admitted).toEqual([]);
+  });
+});
+
+describe('the clocks of an approval', () => {
+  const minute = 60;
+  const chain = [{ name: 'lead', eligible: who({ groups: ['leads'] }), timeout_minutes: 60 }];
+
+  it('that are overdue are caught up with, and get a machine again', async () => {
+    const { parts, clocks, running, add } = reconciler({ secondsLater: 31 * minute });
+    const { queued_at: _, ...common } = queuedExecution();
+    const id = await add({ ...common, phase: 'awaiting_approval', status: 'pending' });
+    running.add(id);
+    const request = { ...openApprovalOf(id, { escalation_chain: chain }), task_token: 'token' };
+    await parts.approvals.create(request, appendToChain(request.approval_id, EMPTY_CHAIN, submitted).record);
+    expect(await reconcile(parts)).toMatchObject({ advanced: 1 });
+    expect(await parts.approvals.get(request.approval_id)).toMatchObject({ status: 'open', level: 1 });
+    expect(clocks).toEqual([`${request.approval_id}-0-2`]);
+    await reconcile(parts);
+    expect(clocks).toHaveLength(1);
+  });
+
+  it('that run out close the request and wake its machine', async () => {
+    const { parts, add, running } = reconciler({ secondsLater: 31 * minute });
+    const { queued_at: _, ...common } = queuedExecution();
+    const id = await add({ ...common, phase: 'awaiting_approval', status: 'pending' });
+    running.add(id);
+    const request = { ...openApprovalOf(id), task_token: 'token' };
+    await parts.approvals.create(request, appendToChain(request.approval_id, EMPTY_CHAIN, submitted).record);
+    await reconcile(parts);
+    expect((await parts.approvals.get(request.approval_id))?.status).toBe('expired');
+    expect(parts.tokens.completed).toContain('token');
   });
 });

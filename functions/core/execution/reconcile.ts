@@ -4,8 +4,9 @@
  */
 import type { Execution, ExecutionPhase } from '../../contracts/execution.ts';
 import { approvalIdOf } from '../../contracts/ids.ts';
-import { expire, updateApproval } from '../approval/decide.ts';
-import type { ApprovalStore } from '../approval/ports.ts';
+import { advanceApproval } from '../approval/advance.ts';
+import { nextClock } from '../approval/clocks.ts';
+import type { ApprovalStore, ClockMachine } from '../approval/ports.ts';
 import type { Clock } from '../clock.ts';
 import { DEFAULT_POOL } from '../sandbox/line.ts';
 import type { Place, SandboxStore } from '../sandbox/ports.ts';
@@ -17,6 +18,7 @@ export interface ReconcilerParts {
   readonly approvals: ApprovalStore;
   readonly sandboxes: SandboxStore;
   readonly machine: ExecutionMachine & { isRunning(executionId: string, attempt: number): Promise<boolean> };
+  readonly clocks: ClockMachine;
   readonly tokens: TaskTokens;
   readonly clock: Clock;
   /** Rows touched more recently are somebody's work in progress. */
@@ -33,17 +35,17 @@ const OPEN_PHASES = ['running', 'collecting', 'starting', 'queued', 'awaiting_ap
 
 export async function reconcile(
   given: ReconcilerParts,
-): Promise<{ restarted: number; expired: number; released: number; faults: number }> {
+): Promise<{ restarted: number; advanced: number; released: number; faults: number }> {
   let faults = 0;
   const report: ReconcilerParts['report'] = (what, error) => {
     faults += 1;
     given.report(what, error);
   };
   const parts = { ...given, report };
-  const expired = await isolated(parts, 'approvals past their time', () => expireApprovals(parts));
+  const advanced = await isolated(parts, 'approvals', () => advanceApprovals(parts));
   const restarted = await isolated(parts, 'executions nobody serves', () => restartUnserved(parts));
   const released = await isolated(parts, 'places of ended executions', () => releaseEnded(parts));
-  return { restarted: restarted ?? 0, expired: expired ?? 0, released: released ?? 0, faults };
+  return { restarted: restarted ?? 0, advanced: advanced ?? 0, released: released ?? 0, faults };
 }
 
 async function restartUnserved(parts: ReconcilerParts): Promise<number> {
@@ -96,26 +98,28 @@ async function restart(parts: ReconcilerParts, row: Execution): Promise<boolean>
   return changed;
 }
 
-async function expireApprovals(parts: ReconcilerParts): Promise<number> {
-  let expired = 0;
+/** A machine wakes within a second or so of its time. */
+const LATE_MS = 15_000;
+
+/** A clock that should have struck and did not has no machine any more. */
+async function advanceApprovals(parts: ReconcilerParts): Promise<number> {
+  let advanced = 0;
   let cursor: string | null = null;
   do {
     const page: Awaited<ReturnType<ApprovalStore['list']>> = await parts.approvals.list('open', BATCH, cursor);
     for (const open of page.items) {
-      const now = parts.clock.now();
-      if (now.toISOString() < open.expires_at) continue;
+      const due = nextClock(open);
+      if (!due || parts.clock.now().getTime() - Date.parse(due.at) < LATE_MS) continue;
       await isolated(parts, open.approval_id, async () => {
-        const { row, result } = await updateApproval(parts.approvals, open.approval_id, now, (request) => {
-          const change = expire(request, now);
-          return change && { change };
-        });
-        if (result) expired += 1;
-        if (row?.task_token) await parts.tokens.complete(row.task_token);
+        const { outcome, changes } = await advanceApproval(parts, open.approval_id, open.stage);
+        advanced += changes;
+        // The number of records so far names a round that nobody has started before.
+        if (outcome === 'waiting') await parts.clocks.start(open.approval_id, open.stage, open.audit_length + changes);
       });
     }
     cursor = page.cursor;
   } while (cursor !== null);
-  return expired;
+  return advanced;
 }
 
 async function releaseEnded(parts: ReconcilerParts): Promise<number> {

@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import { NOW, newSandboxId, queuedExecution } from '../../../test/support/entities.ts';
-import { memoryApprovals, memoryExecutions, memoryLiveLog, memoryObjects } from '../../../test/support/memory/stores.ts';
+import { memoryApprovals } from '../../../test/support/memory/approvals.ts';
+import { memoryExecutions, memoryLiveLog, memoryObjects } from '../../../test/support/memory/stores.ts';
 import type { ExitReason, RunEvent } from '../../contracts/sandbox-protocol.ts';
 import type { RecordInput } from '../../contracts/tasks.ts';
 import { appendToChain, EMPTY_CHAIN } from '../audit/chain.ts';

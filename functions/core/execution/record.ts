@@ -52,11 +52,14 @@ async function failureOf(
   if (row.cancel_requested && (!exit || exit.reason === 'cancelled')) return cancelled(row.cancel_requested);
   if (input.kind === 'failure') return { code: input.code, message: input.message };
   const approval = row.approval.approval_id ? await parts.approvals.get(row.approval.approval_id) : null;
-  if (approval?.status === 'expired')
-    return { code: 'approval_expired', message: 'Nobody decided in time, and silence is never consent.' };
+  if (approval?.status === 'expired') {
+    return approval.rule.on_expiry === 'cancel'
+      ? { code: 'cancelled', message: 'Nobody decided in time, and the rule cancels what nobody decides.' }
+      : { code: 'approval_expired', message: 'Nobody decided in time, and silence is never consent.' };
+  }
   if (approval?.status === 'withdrawn') return { code: 'approval_withdrawn', message: 'The request was withdrawn.' };
   if (approval?.status !== 'denied') return { code: 'internal_error', message: 'The execution was refused without a decision.' };
-  const denial = approval.decisions.find((made) => made.decision === 'deny');
+  const denial = approval.decisions.findLast((made) => made.decision === 'deny');
   const rationale = denial?.rationale ? `: ${denial.rationale}` : '.';
   return { code: 'approval_denied', message: `${denial?.approver.email ?? 'An approver'} denied it${rationale}` };
 }

@@ -6,16 +6,22 @@ import { CODE_MAX_BYTES, type ExecuteRequest, INPUT_DATA_MAX_BYTES } from '../..
 import type { Upload } from '../../contracts/file.ts';
 import { manifest as manifestSchema } from '../../contracts/manifest.ts';
 import type { Actor } from '../identity/actor.ts';
+import type { Configuration } from '../policy/configuration.ts';
 import { digestOf, prepareSubmission } from './submit.ts';
 
 const developer = actorOf(['developer']);
-const submit = (request: Partial<ExecuteRequest>, actor: Actor = developer, uploads: readonly Upload[] = []) =>
+const submit = (
+  request: Partial<ExecuteRequest>,
+  actor: Actor = developer,
+  uploads: readonly Upload[] = [],
+  rules: Configuration = configuration,
+) =>
   prepareSubmission(
     { language: 'python', code: 'print(1)', ...request },
     {
       uploads: new Map(uploads.map((upload) => [upload.file_id, upload])),
       actor,
-      configuration,
+      configuration: rules,
       imageId: IMAGE_ID,
       executionId: newExecutionId(),
       now: NOW,
@@ -82,6 +88,39 @@ describe('the caller can only raise', () => {
   it('a profile is only for those it lists', () => {
     expect(submit({ security_profile: 'trusted' })).toMatchObject({ outcome: 'forbidden' });
     expect(submit({}, actorOf(['viewer']))).toMatchObject({ outcome: 'forbidden' });
+  });
+});
+
+describe('the approval rule of a submission', () => {
+  const [shipped] = configuration.approvalRules.code_execution ?? [];
+  if (!shipped) throw new Error('code_execution has no rule');
+  const withRules = (...rules: Partial<typeof shipped>[]): Configuration => ({
+    ...configuration,
+    approvalRules: { ...configuration.approvalRules, code_execution: rules.map((rule) => ({ ...shipped, ...rule })) },
+  });
+
+  it('may ask for a reason in words, white space being none, where a human is needed', () => {
+    const rules = withRules({ requires_justification: true });
+    for (const justification of [undefined, ' \n'])
+      expect(submit({ justification }, developer, [], rules)).toMatchObject({
+        outcome: 'invalid',
+        errors: [{ field: 'body.justification', expected: expect.stringContaining('code_execution asks for one') }],
+      });
+    expect(submit({ justification: 'monthly' }, developer, [], rules)).toMatchObject({ outcome: 'accepted' });
+    const trusted = { ...developer, trusted_agent: true };
+    expect(submit({ security_profile: 'trusted' }, trusted, [], rules)).toMatchObject({ outcome: 'accepted' });
+  });
+
+  it('brings its own auto-approve conditions, and none where it cannot be told', () => {
+    const quick = { security_profile: 'standard', timeout_seconds: 30 } as const;
+    const phaseUnder = (...rules: Partial<typeof shipped>[]) => {
+      const outcome = submit(quick, { ...developer, trusted_agent: true }, [], withRules(...rules));
+      return outcome.outcome === 'accepted' && outcome.submission.execution.phase;
+    };
+    expect(phaseUnder({})).toBe('queued');
+    expect(phaseUnder({ when: 'language == "python"', auto_approve_conditions: [] }, {})).toBe('awaiting_approval');
+    expect(phaseUnder({ when: 'language == "bash"', auto_approve_conditions: [] }, {})).toBe('queued');
+    expect(phaseUnder({ when: 'requester.teams[3] == "x"' }, {})).toBe('awaiting_approval');
   });
 });
 

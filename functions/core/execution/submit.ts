@@ -8,6 +8,7 @@ import type { ExecuteRequest, ExecutionIn } from '../../contracts/execution.ts';
 import { INPUT_FILES_MAX_BYTES, type Upload } from '../../contracts/file.ts';
 import { approvalIdOf } from '../../contracts/ids.ts';
 import { DIGEST_PREFIX, type Language, MANIFEST_MAX_BYTES, type Manifest, workspacePath } from '../../contracts/manifest.ts';
+import { factsOfRun, ruleFor } from '../approval/rule.ts';
 import { EMPTY_CHAIN } from '../audit/chain.ts';
 import type { Actor } from '../identity/actor.ts';
 import { authorize } from '../identity/authorize.ts';
@@ -150,6 +151,12 @@ export function prepareSubmission(
   const assessment = review(configuration, manifest);
   if (isBlocked(configuration, assessment.level))
     return { outcome: 'blocked', level: assessment.level, findings: assessment.findings };
+  const { email, roles, teams, trusted_agent } = actor;
+  const facts = factsOfRun(configuration, manifest, assessment.level, {
+    requester: { email, roles, teams, trusted_agent },
+    team: team ?? '',
+  });
+  const { rule, autoApproveConditions } = ruleFor(configuration, 'code_execution', facts);
   const approval = isApprovalRequired({
     configuration,
     profile,
@@ -157,8 +164,13 @@ export function prepareSubmission(
     timeoutSeconds: manifest.timeout_seconds,
     network: manifest.network,
     trustedAgent: actor.trusted_agent,
+    autoApproveConditions,
     riskLevel: assessment.level,
   });
+  if (approval.required && rule.requires_justification && !request.justification?.trim()) {
+    const expected = `a reason in words: the approval rule ${rule.name} asks for one`;
+    return { outcome: 'invalid', errors: [{ field: 'body.justification', expected, received: 'nothing' }] };
+  }
   const at = now.toISOString();
   const maxConcurrent = mostConcurrent(configuration, actor.roles);
   const common = {

@@ -48,15 +48,25 @@ export async function update(
 /** The fields every phase has, without those of a phase that is left. */
 const commonOf = (row: Execution) => executionCommon.parse(row);
 
+/** What the approvers agreed to, where that is not what was submitted but the same with tighter limits. */
+export type Approved = Pick<Execution, 'digest' | 'manifest_key' | 'limits' | 'timeout_seconds'>;
+
 /** Joins the line, or stays in it with the token of a newer state. A claim that never became a run is given up. */
-export function enqueue(row: Execution, attempt: number, queueToken: string, now: Date): Change | null {
+export function enqueue(
+  row: Execution,
+  attempt: number,
+  queueToken: string,
+  now: Date,
+  approved: Approved | null = null,
+): Change | null {
   if (row.attempt !== attempt) return null;
   if (row.phase !== 'awaiting_approval' && row.phase !== 'queued' && row.phase !== 'starting') return null;
   const queuedAt = row.phase === 'awaiting_approval' ? now.toISOString() : row.queued_at;
   return {
-    next: { ...commonOf(row), phase: 'queued', status: 'pending', queued_at: queuedAt, queue_token: queueToken },
+    next: { ...commonOf(row), ...approved, phase: 'queued', status: 'pending', queued_at: queuedAt, queue_token: queueToken },
     action: 'queued',
     actor: SYSTEM,
+    ...(approved ? { details: { approved_digest: approved.digest } } : {}),
   };
 }
 

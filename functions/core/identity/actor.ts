@@ -20,6 +20,8 @@ export interface Actor {
   readonly teams: readonly string[];
   /** An attribute an admin gives an identity; never taken from a request. */
   readonly trusted_agent: boolean;
+  /** Who answers for the agent that calls; null for a person. */
+  readonly owner_id: string | null;
   /** What the roles give now, and where a key is used, only what the key has of it. */
   readonly permissions: readonly Permission[];
   readonly credential: Credential;

@@ -34,7 +34,7 @@ const reachesTeam = (actor: Actor, { team }: Resource): boolean =>
   team === null || actor.teams.includes(team) || holds(actor, 'view_all_teams');
 
 /** A key limited to a label reaches nothing without one. */
-function isInScope({ credential }: Actor, resource: Resource): boolean {
+export function isInScope({ credential }: Actor, resource: Resource): boolean {
   if (credential.kind !== 'api_key') return true;
   const { environments, labels, teams } = credential.resources;
   return isListed(environments, resource.environment) && isListed(labels, resource.label) && isListed(teams, resource.team);

@@ -31,8 +31,8 @@ export async function currentActor(
   const key = credential.kind === 'api_key' ? await keys.get(credential.key_id) : null;
   const identity = await identities.get(before.user_id);
   if (!identity) return null;
-  const { user_id, email, roles, teams, trusted_agent } = identity;
-  const person = { user_id, email, roles, teams, trusted_agent };
+  const { user_id, email, roles, teams, trusted_agent, owner_id } = identity;
+  const person = { user_id, email, roles, teams, trusted_agent, owner_id };
   const ofOwner = permissionsOf(roles, granted);
   if (credential.kind !== 'api_key') {
     return isAccepted(identity, credential) ? { ...person, permissions: ofOwner, credential } : null;

@@ -57,6 +57,7 @@ function withChange(before: IdentityRecord, wanted: Omit<UserChange, 'reason'>, 
     ...(wanted.roles ? { roles: [...new Set(wanted.roles)].sort() } : {}),
     ...(wanted.teams ? { teams: [...new Set(wanted.teams)] } : {}),
     ...(wanted.trusted_agent === undefined ? {} : { trusted_agent: wanted.trusted_agent }),
+    ...(wanted.owner_id === undefined ? {} : { owner_id: wanted.owner_id }),
     ...(wanted.disabled === undefined ? {} : { disabled: wanted.disabled }),
     ...(wanted.disabled === true || wanted.sign_out ? { valid_after: now.toISOString(), ended_sessions: [] } : {}),
   };

@@ -3,7 +3,7 @@
  * the answer stricter; whatever is unknown or fails makes it yes.
  */
 import type { RiskLevel } from '../../contracts/approval.ts';
-import { conditionHolds } from './conditions.ts';
+import { autoApproveConditions } from './conditions.ts';
 import type { Configuration } from './configuration.ts';
 import { isAtLeast } from './risk.ts';
 
@@ -16,6 +16,8 @@ export interface ApprovalQuestion {
   readonly network: string;
   /** The identity's attribute as it is now, never a claim of the request. */
   readonly trustedAgent: boolean;
+  /** Of the approval rule that applies to the request; none of them holds when there are none. */
+  readonly autoApproveConditions: readonly string[];
   /** The review's level; left out counts as `high` where a threshold is configured. */
   readonly riskLevel?: RiskLevel | undefined;
 }
@@ -94,7 +96,7 @@ function* causesFor(question: ApprovalQuestion): Generator<Cause> {
 
 /** An empty list of conditions is never met: a rule that says nothing lets nothing through. */
 function conditionsNotMet(question: ApprovalQuestion): string[] {
-  const conditions = question.configuration.approvalRules.code_execution.auto_approve_conditions;
+  const conditions = question.autoApproveConditions;
   if (conditions.length === 0) return ['no auto-approve condition is configured'];
   const facts = {
     execution_time: question.timeoutSeconds,
@@ -103,7 +105,7 @@ function conditionsNotMet(question: ApprovalQuestion): string[] {
   };
   return conditions.flatMap((condition) => {
     try {
-      return conditionHolds(condition, facts) ? [] : [`the auto-approve condition "${condition}" does not hold`];
+      return autoApproveConditions.holds(condition, facts) ? [] : [`the auto-approve condition "${condition}" does not hold`];
     } catch {
       return [`the auto-approve condition "${condition}" could not be evaluated`];
     }

@@ -7,22 +7,10 @@ import { riskLevel } from '../../contracts/approval.ts';
 import { UPLOAD_MAX_BYTES } from '../../contracts/file.ts';
 import { roleName } from '../../contracts/identity.ts';
 import { language } from '../../contracts/manifest.ts';
+import { approvalRules, approverLevels } from './approval-rules-file.ts';
 import { apiSecurity } from './configuration-security.ts';
 import { profileName } from './configuration-shape.ts';
-import {
-  bytes,
-  condition,
-  cpu,
-  exactly,
-  oneOf,
-  port,
-  roleNames,
-  seconds,
-  section,
-  text,
-  whole,
-  yesOrNo,
-} from './configuration-values.ts';
+import { bytes, cpu, exactly, oneOf, port, roleNames, seconds, section, text, whole, yesOrNo } from './configuration-values.ts';
 import { MINIMUM_LIMITS } from './limits.ts';
 
 const imageName = z
@@ -123,15 +111,8 @@ const codeInterpreter = section({
 
 const humansInTheLoop = section({
   server: section({ port, web_interface_port: port }),
-  approval_rules: section({
-    code_execution: section({
-      required_approvers: whole('people', 1, 20),
-      timeout_minutes: whole('minutes', 1, 30 * 24 * 60),
-      eligible_roles: roleNames,
-      requires_rationale: yesOrNo,
-      auto_approve_conditions: z.array(condition, { error: 'a list of conditions' }),
-    }),
-  }),
+  approver_levels: approverLevels,
+  approval_rules: approvalRules,
 });
 
 const level = oneOf(riskLevel.options);

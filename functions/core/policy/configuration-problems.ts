@@ -7,6 +7,7 @@ export type YamlPath = readonly (string | number)[];
 export interface ConfigurationProblem {
   readonly file: string;
   readonly line: number | null;
+  readonly column: number | null;
   /** As `languages.python.allowed_packages[0]`; empty for the file as a whole. */
   readonly path: string;
   readonly expected: string;
@@ -24,8 +25,8 @@ export class ConfigurationError extends Error {
   }
 }
 
-function describe({ file, line, path, expected, received }: ConfigurationProblem): string {
-  const place = line === null ? file : `${file}:${line}`;
+function describe({ file, line, column, path, expected, received }: ConfigurationProblem): string {
+  const place = line === null ? file : `${file}:${line}:${column}`;
   return `  ${place}  ${path || '(the whole file)'}\n    expected ${expected}\n    received ${received}`;
 }
 
@@ -38,15 +39,20 @@ export interface YamlFile {
   readonly problem: (path: YamlPath, expected: string, received?: string) => ConfigurationProblem;
 }
 
+const NOWHERE = { line: null, column: null };
+
 export function readYaml(file: string, text: string): YamlFile {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, merge: false, prettyErrors: false });
-  const lineAt = (offset: number): number => Math.max(1, lines.linePos(offset).line);
+  const placeOf = (offset: number): { line: number; column: number } => {
+    const { line, col } = lines.linePos(offset);
+    return { line: Math.max(1, line), column: Math.max(1, col) };
+  };
   const faults = [...document.errors, ...document.warnings];
   const isReadable = faults.every(isDuplicateKey);
   const mistakes = faults.map((fault) => ({
     file,
-    line: lineAt(fault.pos[0]),
+    ...placeOf(fault.pos[0]),
     path: isDuplicateKey(fault) ? keyAt(text, fault.pos[0]) : '',
     expected: isDuplicateKey(fault) ? 'each key once in a mapping' : 'valid YAML',
     received: isDuplicateKey(fault) ? 'the key again' : fault.message,
@@ -54,8 +60,8 @@ export function readYaml(file: string, text: string): YamlFile {
   const aliases: ConfigurationProblem[] = [];
   visit(document, {
     Alias: (_, alias) => {
-      const line = alias.range ? lineAt(alias.range[0]) : null;
-      aliases.push({ file, line, path: '', expected: 'values written out', received: `the alias *${alias.source}` });
+      const place = alias.range ? placeOf(alias.range[0]) : NOWHERE;
+      aliases.push({ file, ...place, path: '', expected: 'values written out', received: `the alias *${alias.source}` });
     },
   });
   const value: unknown = isReadable && aliases.length === 0 ? document.toJS() : undefined;
@@ -67,7 +73,7 @@ export function readYaml(file: string, text: string): YamlFile {
       const offset = offsetOf(document.contents, path);
       return {
         file,
-        line: offset === null ? null : lineAt(offset),
+        ...(offset === null ? NOWHERE : placeOf(offset)),
         path: formatPath(path),
         expected,
         received: received ?? printable(valueAt(value, path)),

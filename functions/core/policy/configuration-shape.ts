@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { riskLevel } from '../../contracts/approval.ts';
+import { approvalRule, operationType } from '../../contracts/approval-rule.ts';
 import { permission, roleName } from '../../contracts/identity.ts';
 import { language, resourceLimits } from '../../contracts/manifest.ts';
 
@@ -76,6 +77,13 @@ const apiSecurity = z.strictObject({
   }),
 });
 
+const approvalRuleSettings = approvalRule.extend({
+  /** CEL; null: always. */
+  when: z.string().nullable(),
+  auto_approve_conditions: z.array(z.string()),
+});
+export type ApprovalRuleSettings = z.infer<typeof approvalRuleSettings>;
+
 export const configurationSchema = z.strictObject({
   /** By name; each language has one of its own name. */
   environments: z.record(
@@ -140,15 +148,8 @@ export const configurationSchema = z.strictObject({
   }),
   uploads: z.strictObject({ max_file_bytes: z.int().positive() }),
   approvalServer: z.strictObject({ port, web_interface_port: port }),
-  approvalRules: z.strictObject({
-    code_execution: z.strictObject({
-      required_approvers: z.int().positive(),
-      timeout_minutes: z.number().positive(),
-      eligible_roles: z.array(roleName),
-      requires_rationale: z.boolean(),
-      auto_approve_conditions: z.array(z.string()),
-    }),
-  }),
+  /** By operation type, in order: the first that applies counts, and the last always does. */
+  approvalRules: z.record(operationType, z.array(approvalRuleSettings)),
   review: z.strictObject({
     long_execution_seconds: seconds,
     large_memory_bytes: z.int().positive(),

@@ -2,7 +2,6 @@
 import { z } from 'zod';
 import { roleName } from '../../contracts/identity.ts';
 import { formatByteSize, parseByteSize } from './byte-size.ts';
-import { CONDITION_VARIABLES, conditionMistake } from './conditions.ts';
 import { MINIMUM_LIMITS } from './limits.ts';
 
 const words = (values: readonly string[]): string => values.join(', ');
@@ -51,10 +50,3 @@ export const cpu = z.unknown().transform((value, context): number => {
 export const roleNames = z
   .array(roleName.or(z.never({ error: 'the name of a role' })), { error: 'a list of roles' })
   .min(1, { error: 'at least one role' });
-
-export const condition = z.string({ error: 'a condition in CEL' }).superRefine((value, context) => {
-  const mistake = conditionMistake(value);
-  if (mistake !== null) {
-    context.addIssue({ code: 'custom', message: `a true-or-false condition over ${CONDITION_VARIABLES}; ${mistake}` });
-  }
-});

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { loadConfiguration, parseConfiguration } from './configuration.ts';
+import { configurationOf, loadConfiguration, parseConfiguration } from './configuration.ts';
 import { ConfigurationError, type ConfigurationProblem } from './configuration-problems.ts';
 import { configurationFromJson } from './configuration-shape.ts';
 
@@ -70,12 +70,33 @@ describe('the shipped configuration', () => {
   });
 });
 
+describe('rate limits of a stage', () => {
+  const shippedOnes = loadConfiguration(directory);
+  const limitsIn = (stage: 'local' | 'production') => configurationOf(shippedOnes, stage).security.rate_limiting;
+
+  it('are its own where it has some, and otherwise those of all', () => {
+    expect(limitsIn('production')).toEqual({ ...shippedOnes.security.rate_limiting, stages: {} });
+    expect(limitsIn('production').per_user).toMatchObject({ requests_per_minute: 600, execution_requests_per_hour: 500 });
+    expect(limitsIn('local').per_user.requests_per_minute).toBe(600_000);
+    const one = parseConfiguration(
+      edited([[ACCESS, '      per_key: { requests_per_minute: 600000, burst_limit: 60000 }\n', '']]),
+    );
+    expect(configurationOf(one, 'local').security.rate_limiting.per_key).toEqual(limitsIn('production').per_key);
+  });
+
+  it('are what functions read, which is what they check themselves', () => {
+    const local = configurationOf(shippedOnes, 'local');
+    expect(configurationFromJson(JSON.parse(JSON.stringify(local)))).toEqual(local);
+  });
+});
+
 describe('a mistake is refused with file, line, path, expectation and what came', () => {
   it('a wrong value', () => {
     expect(problemsWith([SECURITY, 'memory: "512MB"', 'memory: "512 megs"'])).toEqual([
       {
         file: SECURITY,
         line: 11,
+        column: 7,
         path: 'execution_environments.python.resource_limits.memory',
         expected: 'a size of at least 32MB, as 512MB or 1GB',
         received: '"512 megs"',
@@ -103,7 +124,7 @@ describe('a mistake is refused with file, line, path, expectation and what came'
     expect(() => parseConfiguration(texts)).toThrow(
       [
         'The configuration has 1 mistake:',
-        `  ${SECURITY}:9  execution_environments.python.network_mode`,
+        `  ${SECURITY}:9:5  execution_environments.python.network_mode`,
         '    expected none',
         '    received "\\u001b[31mred"',
       ].join('\n'),
@@ -112,7 +133,9 @@ describe('a mistake is refused with file, line, path, expectation and what came'
 
   it('a missing file', () => {
     const { [HUMANS]: _, ...rest } = shipped;
-    expect(problemsIn(rest)).toEqual([{ file: HUMANS, line: null, path: '', expected: 'the file', received: 'nothing' }]);
+    expect(problemsIn(rest)).toEqual([
+      { file: HUMANS, line: null, column: null, path: '', expected: 'the file', received: 'nothing' },
+    ]);
   });
 
   it.each([
@@ -133,7 +156,12 @@ describe('a mistake is refused with file, line, path, expectation and what came'
 
   const cases: readonly [name: string, edit: Edit, path: string, expected: string][] = [
     ['an unknown key', [SECURITY, 'open_files: 256', 'open_file: 256'], 'resource_limits.open_file', 'only the keys memory'],
-    ['an unknown top-level key', [HUMANS, 'server:', 'sever: {}\nserver:'], 'sever', 'only the keys server, approval_rules'],
+    [
+      'an unknown top-level key',
+      [HUMANS, 'server:', 'sever: {}\nserver:'],
+      'sever',
+      'only the keys server, approver_levels, approval_rules',
+    ],
     ['an unknown profile', [SECURITY, '"standard"', '"standrad"'], 'standard.profile', 'one of restricted, standard, trusted'],
     ['an unknown profile of a language', [INTERPRETER, '"restricted"', '"open"'], 'security_profile', 'one of restricted'],
     ['an unknown language', [INTERPRETER, '  bash:', '  ruby:'], 'languages.ruby', 'only the keys python, nodejs, bash, sql'],
@@ -152,7 +180,7 @@ describe('a mistake is refused with file, line, path, expectation and what came'
     ['a regular expression', [HUMANS, '"trusted_agent"', "\"'a'.matches('a')\""], 'conditions[2]', 'matches()'],
     ['broken CEL', [HUMANS, 'execution_time < 60', 'execution_time <'], 'conditions[0]', 'Unexpected token'],
     ['an approver without the permission', [HUMANS, '["approver"', '["viewer"'], 'eligible_roles[0]', 'permission approve'],
-    ['nobody who may decide', [HUMANS, '["approver", "admin"]', '[]'], 'eligible_roles', 'at least one role'],
+    ['nobody who may decide', [HUMANS, '["approver", "admin"]', '[]'], 'code_execution.eligible_roles', 'at least one of'],
     ['an unknown role', [SECURITY, '["developer", "admin"]', '["dev"]'], 'roles[0]', 'a role described in'],
     ['network access', [INTERPRETER, 'network_access: false', 'network_access: true'], 'security.network_access', 'false'],
     ['a lower audit level', [SECURITY, '"full"', '"none"'], 'audit_level', 'full'],
@@ -220,6 +248,19 @@ describe('a mistake is refused with file, line, path, expectation and what came'
       [ACCESS, 'requests_per_minute: 10000', 'requests_per_minute: 0'],
       'global.requests_per_minute',
       'from 1',
+    ],
+    [
+      'a limit on a path that no route has',
+      [ACCESS, '"/api/v1/execute"', '"/api/v1/exekute"'],
+      'per_endpoint./api/v1/exekute',
+      'the path of a route',
+    ],
+    ['numbers of no stage', [ACCESS, '    local: #', '    loca1: #'], 'stages.loca1', 'only the keys local, production'],
+    [
+      'half of a limit of a stage',
+      [ACCESS, 'per_key: { requests_per_minute: 600000, burst_limit: 60000 }', 'per_key: { burst_limit: 60000 }'],
+      'stages.local.per_key.requests_per_minute',
+      'a whole number of requests a minute',
     ],
     ['a limit on no path', [ACCESS, '"/api/v1/execute"', '"execute"'], 'per_endpoint.execute', 'the path of a route'],
     [

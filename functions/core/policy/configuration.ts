@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { z } from 'zod';
 import { ADMIN_ROLE, PERMISSIONS, type Permission } from '../../contracts/identity.ts';
 import { type Language, language } from '../../contracts/manifest.ts';
+import { approvalProblems, resolveRules } from './approval-rules.ts';
 import { formatByteSize } from './byte-size.ts';
 import { CONFIGURATION_FILES, type ConfigurationFile, type ConfigurationFileName } from './configuration-files.ts';
 import {
@@ -14,6 +15,7 @@ import {
   type YamlFile,
   type YamlPath,
 } from './configuration-problems.ts';
+import type { StageName } from './configuration-security.ts';
 import { type configurationSchema, type ProfileName, profileName } from './configuration-shape.ts';
 
 export type Configuration = z.infer<typeof configurationSchema>;
@@ -82,7 +84,7 @@ function readFile<N extends ConfigurationFileName>(
 ): Read<N> | null {
   const text = texts[name];
   if (text === undefined) {
-    problems.push({ file: name, line: null, path: '', expected: 'the file', received: 'nothing' });
+    problems.push({ file: name, line: null, column: null, path: '', expected: 'the file', received: 'nothing' });
     return null;
   }
   const file = readYaml(name, text);
@@ -207,11 +209,10 @@ function* roleProblems({ security, humans, access }: Files): Generator<Configura
     if (unknown(role)) yield security.problem(['role_limits', role], expected);
   }
   // `*` grants routes, never eligibility; but a role that cannot reach the route of decisions is no approver either.
-  for (const [index, role] of humans.content.approval_rules.code_execution.eligible_roles.entries()) {
-    const path = ['approval_rules', 'code_execution', 'eligible_roles', index];
-    if (unknown(role)) yield humans.problem(path, expected);
-    else if (!grantedBy(role, roles).includes('approve')) yield humans.problem(path, 'a role with the permission approve');
-  }
+  yield* approvalProblems(humans, (role) => {
+    if (unknown(role)) return expected;
+    return grantedBy(role, roles).includes('approve') ? null : 'a role with the permission approve';
+  });
 }
 
 type Roles = ConfigurationFile<'api-security.yaml'>['authorization']['roles'];
@@ -281,7 +282,7 @@ function resolve(files: Files): Configuration {
     sandboxPool: { ...sandbox_pool, spare: sandbox_pool.spare ?? sandbox_pool.size },
     uploads: { max_file_bytes: uploads.max_file_size },
     approvalServer: files.humans.content.server,
-    approvalRules: files.humans.content.approval_rules,
+    approvalRules: resolveRules(files.humans.content),
     review: {
       long_execution_seconds: safety.max_execution_time,
       large_memory_bytes: safety.memory_limit,
@@ -320,6 +321,13 @@ function apiSecurityOf(file: ConfigurationFile<'api-security.yaml'>): Configurat
     },
     monitoring: file.monitoring,
   };
+}
+
+/** The configuration with the numbers of one stage in force. */
+export function configurationOf(configuration: Configuration, stage: StageName): Configuration {
+  const { security } = configuration;
+  const { stages, ...everywhere } = security.rate_limiting;
+  return { ...configuration, security: { ...security, rate_limiting: { ...everywhere, ...stages[stage], stages: {} } } };
 }
 
 type Policies = ConfigurationFile<'execution-security.yaml'>['security_policies'];

@@ -13,7 +13,7 @@ export const MINIMUM_LIMITS: ResourceLimits = {
   processes: 1,
   open_files: 16,
 };
-const MINIMUM_TIMEOUT_SECONDS = 0.1;
+export const MINIMUM_TIMEOUT_SECONDS = 0.1;
 
 export interface LimitsRequest {
   readonly environment: string;

@@ -4,6 +4,7 @@
  */
 import type { Finding, RiskLevel } from '../../contracts/approval.ts';
 import { language, type Manifest } from '../../contracts/manifest.ts';
+import { hiddenKindOf } from '../text/hidden.ts';
 import { formatByteSize } from './byte-size.ts';
 import type { Configuration } from './configuration.ts';
 import { highest, isAtLeast } from './risk.ts';
@@ -191,15 +192,8 @@ function* hiddenCharacters(code: string): Generator<Hit> {
   if (lines.length > 0) yield { rule: 'hidden_characters', level: 'high', message, lines };
 }
 
-const INVISIBLE = new Set([0x061c, 0x200b, 0x200e, 0x200f, 0x2028, 0x2029, 0x2060, 0xfeff]);
+/** Joiners and variation selectors belong to emoji and to scripts that need them. */
+const JOINERS = /^(\u200c|\u200d|[\ufe00-\ufe0f])$/;
 
-function hidesSomething(line: string): boolean {
-  return Array.from(line, (character) => character.codePointAt(0) ?? 0).some(
-    (point) =>
-      (point < 0x20 && point !== 0x09) ||
-      (point >= 0x7f && point <= 0x9f) ||
-      (point >= 0x202a && point <= 0x202e) ||
-      (point >= 0x2066 && point <= 0x2069) ||
-      INVISIBLE.has(point),
-  );
-}
+const hidesSomething = (line: string): boolean =>
+  Array.from(line).some((character) => hiddenKindOf(character) !== null && !JOINERS.test(character));

@@ -1,7 +1,7 @@
 import { dynamoApprovals } from '../../adapters/dynamo/approvals.ts';
 import { dynamoExecutions } from '../../adapters/dynamo/executions.ts';
 import { dynamoSandboxes } from '../../adapters/dynamo/sandboxes.ts';
-import { executionMachine, taskTokens } from '../../adapters/sfn/machine.ts';
+import { clockMachine, executionMachine, taskTokens } from '../../adapters/sfn/machine.ts';
 import { reconcile } from '../../core/execution/reconcile.ts';
 import { environmentOf } from '../../runtime/environment.ts';
 import { log } from '../../runtime/log.ts';
@@ -13,6 +13,7 @@ const parts = {
   approvals: dynamoApprovals({ approvals: environment.APPROVALS_TABLE, audit: environment.AUDIT_TABLE }),
   sandboxes: dynamoSandboxes(environment.SANDBOXES_TABLE),
   machine: executionMachine(environment.EXECUTION_STATE_MACHINE_ARN),
+  clocks: clockMachine(environment.APPROVAL_CLOCK_STATE_MACHINE_ARN),
   tokens: taskTokens,
   clock,
   untouchedMs: Number(environment.UNTOUCHED_MS),

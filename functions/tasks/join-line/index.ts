@@ -1,3 +1,4 @@
+import { dynamoApprovals } from '../../adapters/dynamo/approvals.ts';
 import { dynamoExecutions } from '../../adapters/dynamo/executions.ts';
 import { dynamoSandboxes } from '../../adapters/dynamo/sandboxes.ts';
 import { taskTokens } from '../../adapters/sfn/machine.ts';
@@ -11,6 +12,7 @@ import { taskHandler } from '../../runtime/task-handler.ts';
 const environment = environmentOf('tasks/join-line');
 const parts = {
   executions: dynamoExecutions({ executions: environment.EXECUTIONS_TABLE, audit: environment.AUDIT_TABLE }),
+  approvals: dynamoApprovals({ approvals: environment.APPROVALS_TABLE }),
   sandboxes: dynamoSandboxes(environment.SANDBOXES_TABLE),
   tokens: taskTokens,
   clock,

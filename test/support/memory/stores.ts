@@ -1,11 +1,9 @@
 /** The ports in memory, for rules that need a store and no cloud. Held to the same contract tests as the real adapters. */
-import type { Approval } from '../../../functions/contracts/approval.ts';
 import type { AuditRecord } from '../../../functions/contracts/audit.ts';
 import type { Execution } from '../../../functions/contracts/execution.ts';
 import type { Upload } from '../../../functions/contracts/file.ts';
 import type { Sandbox } from '../../../functions/contracts/sandbox.ts';
 import type { RunEvent } from '../../../functions/contracts/sandbox-protocol.ts';
-import type { ApprovalStore } from '../../../functions/core/approval/ports.ts';
 import type {
   ExecutionStore,
   IdempotencyKey,
@@ -121,42 +119,6 @@ function isVisible(visible: Visible, row: Execution): boolean {
     isListed(visible.labels, row.label) &&
     isListed(visible.only_teams, row.team)
   );
-}
-
-export function memoryApprovals(): ApprovalStore {
-  const rows = new Map<string, Approval>();
-  return {
-    async get(id) {
-      const row = rows.get(id);
-      return row ? copy(row) : null;
-    },
-    async create(approval, record) {
-      if (rows.has(approval.approval_id)) return false;
-      rows.set(approval.approval_id, copy({ ...approval, audit_length: record.sequence, audit_head: record.hash }));
-      return true;
-    },
-    async save(before, after) {
-      const row = rows.get(before.approval_id);
-      if (!row || row.audit_length !== before.audit_length) return 'conflict';
-      rows.set(before.approval_id, copy({ ...after, ...(row.task_token ? { task_token: row.task_token } : {}) }));
-      return 'saved';
-    },
-    async registerToken(id, attempt, token) {
-      const row = rows.get(id);
-      if (!row || row.attempt > attempt) return null;
-      const next = { ...row, attempt, task_token: token };
-      rows.set(id, next);
-      return copy(next);
-    },
-    async list(status, limit, cursor) {
-      const matching = [...rows.values()]
-        .filter((row) => row.status === status)
-        .sort((a, b) => b.approval_id.localeCompare(a.approval_id))
-        .filter((row) => cursor === null || row.approval_id < cursor);
-      const items = matching.slice(0, limit);
-      return { items: items.map(copy), cursor: matching.length > limit ? (items.at(-1)?.approval_id ?? null) : null };
-    },
-  };
 }
 
 export function memorySandboxes(): SandboxStore {

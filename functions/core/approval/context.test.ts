@@ -1,0 +1,99 @@
+import { describe, expect, it } from 'vitest';
+import { configuration } from '../../../test/support/configuration.ts';
+import { identityOf, manifestOf, NOW, newExecutionId, openApprovalOf, queuedExecution } from '../../../test/support/entities.ts';
+import { memoryApprovals } from '../../../test/support/memory/approvals.ts';
+import { memoryExecutions, memoryObjects } from '../../../test/support/memory/stores.ts';
+import type { Manifest } from '../../contracts/manifest.ts';
+import { appendToChain, EMPTY_CHAIN } from '../audit/chain.ts';
+import { digestOf } from '../execution/submit.ts';
+import { canonicalJson } from '../text/json.ts';
+import { contextOf } from './context.ts';
+
+const record = (id: string) =>
+  appendToChain(id, EMPTY_CHAIN, { action: 'made', actor: 'user-1', at: NOW.toISOString(), details: {} }).record;
+
+function house() {
+  const parts = {
+    executions: memoryExecutions(),
+    approvals: memoryApprovals(),
+    objects: memoryObjects(),
+    identities: { get: async () => identityOf('user-1', { roles: ['developer'], trusted_agent: true }) },
+    configuration,
+  };
+  /** A run that was asked for before, and how that went. */
+  const earlier = async (
+    status: 'approved' | 'denied',
+    change: Partial<Manifest> = {},
+    more: { label?: string; team?: string } = {},
+  ) => {
+    const id = newExecutionId();
+    const bytes = Buffer.from(canonicalJson(manifestOf(id, change)));
+    const digest = digestOf(bytes);
+    const request = openApprovalOf(id);
+    const approval = { required: true, reasons: [], approval_id: request.approval_id };
+    await parts.executions.create({ ...queuedExecution(id), label: 'report', ...more, digest, approval }, record(id), null);
+    await parts.objects.put(request.manifest_key, bytes, 'application/json');
+    const closed = {
+      ...request,
+      digest,
+      versions: request.versions.map((one) => ({ ...one, digest })),
+      closed_at: NOW.toISOString(),
+    };
+    const row =
+      status === 'approved' ? { ...closed, status, approved_digest: digest, standing_approval_id: null } : { ...closed, status };
+    await parts.approvals.create(row, record(row.approval_id));
+    return id;
+  };
+  const now = (change: Partial<Manifest> = {}, label: string | null = 'report') => {
+    const id = newExecutionId();
+    return contextOf(parts, { ...openApprovalOf(id), label }, manifestOf(id, change));
+  };
+  return { earlier, now };
+}
+
+describe('the context of a request', () => {
+  it('says who asks, what would run, and within what', async () => {
+    const { now } = house();
+    expect(
+      await now({ code: 'print(1)\nprint(2)', files: [{ path: 'a.csv', sha256: 'c'.repeat(64), size_bytes: 3 }] }),
+    ).toMatchObject({
+      agent_context: { roles: ['developer'], trusted_agent: true, disabled: false },
+      execution_preview: { lines: 2, network: 'none', packages: ['numpy', 'pandas'], files: [{ path: 'a.csv', size_bytes: 3 }] },
+      similar_operations: [],
+      last_approved: null,
+      visible_code: null,
+    });
+  });
+
+  it('tells of earlier runs of the same label and team, newest first, and what is new since one was approved', async () => {
+    const { earlier, now } = house();
+    const approved = await earlier('approved', { code: 'print(0)', env: { A: '1' } });
+    const denied = await earlier('denied', { code: 'import os' });
+    await earlier('approved', {}, { label: 'another' });
+    await earlier('approved', {}, { team: 'sales' });
+    const context = await now({ env: { A: '1' }, timeout_seconds: 10 });
+    expect(context.similar_operations.map((row) => row.execution_id)).toEqual([denied, approved]);
+    expect(context.last_approved).toMatchObject({
+      execution_id: approved,
+      differences: [
+        { field: 'code', before: 'print(0)' },
+        { field: 'timeout_seconds', before: 60 },
+      ],
+    });
+  });
+
+  it('knows nothing alike without a label', async () => {
+    const { earlier, now } = house();
+    await earlier('approved');
+    expect(await now({}, null)).toMatchObject({ similar_operations: [], last_approved: null });
+  });
+
+  it('makes visible what the code hides, and counts what it does not list', async () => {
+    const { now } = house();
+    const context = await now({ code: `if access != "user\u202e": pass\n${'\u200b'.repeat(300)}` });
+    expect(context.visible_code).toContain('"user⟦U+202E⟧"');
+    expect(context.hidden_characters).toHaveLength(200);
+    expect(context.hidden_characters_total).toBe(301);
+    expect(context.hidden_characters[0]).toEqual({ line: 1, column: 19, character: 'U+202E', kind: 'bidirectional' });
+  });
+});

@@ -1,0 +1,120 @@
+/** What an approver sees besides the request itself: who asks, how the like went before, and what is new since it was last approved. */
+import type { Approval, ApprovalContext } from '../../contracts/approval.ts';
+import type { Execution } from '../../contracts/execution.ts';
+import { approvalIdOf } from '../../contracts/ids.ts';
+import type { Manifest } from '../../contracts/manifest.ts';
+import { ManifestUnreadable, readManifest } from '../execution/manifest.ts';
+import type { ExecutionStore, ObjectStore } from '../execution/ports.ts';
+import type { IdentityStore } from '../identity/ports.ts';
+import type { Configuration } from '../policy/configuration.ts';
+import { hiddenCharacters, madeVisible } from '../text/hidden.ts';
+import { canonicalJson, type Json } from '../text/json.ts';
+import type { ApprovalStore } from './ports.ts';
+import { approvedVersion } from './versions.ts';
+
+export interface ContextParts {
+  readonly executions: Pick<ExecutionStore, 'list'>;
+  readonly approvals: Pick<ApprovalStore, 'get'>;
+  readonly identities: Pick<IdentityStore, 'get'>;
+  readonly objects: Pick<ObjectStore, 'get'>;
+  readonly configuration: Pick<Configuration, 'environments'>;
+}
+
+const MAX_SIMILAR = 10;
+
+export async function contextOf(parts: ContextParts, request: Approval, manifest: Manifest): Promise<ApprovalContext> {
+  const [similar, requester] = await Promise.all([similarTo(parts, request), parts.identities.get(request.requester.user_id)]);
+  const hidden = hiddenCharacters(manifest.code);
+  return {
+    operation_summary: request.summary,
+    agent_context: requester && {
+      roles: requester.roles,
+      teams: requester.teams,
+      trusted_agent: requester.trusted_agent,
+      disabled: requester.disabled,
+    },
+    similar_operations: similar.map((row) => ({
+      execution_id: row.execution_id,
+      approval_id: row.approval.approval_id ?? null,
+      digest: row.digest,
+      status: row.status,
+      error: row.phase === 'done' ? (row.outcome.error?.code ?? null) : null,
+      created_at: row.created_at,
+    })),
+    last_approved: await lastApproved(parts, similar, manifest),
+    execution_preview: previewOf(parts.configuration, manifest),
+    hidden_characters: hidden.slice(0, MAX_HIDDEN),
+    hidden_characters_total: hidden.length,
+    visible_code: hidden.length > 0 ? madeVisible(manifest.code) : null,
+  };
+}
+
+/** Places are shown up to so many; the count says how many there are. */
+const MAX_HIDDEN = 200;
+
+/** Of the same requester, label and team, newest first. Without a label nothing is alike. */
+async function similarTo(parts: ContextParts, request: Approval): Promise<Execution[]> {
+  if (request.label === null) return [];
+  const filter = { requester_id: request.requester.user_id, label: request.label };
+  const { items } = await parts.executions.list(filter, MAX_SIMILAR + 1, null);
+  return items
+    .filter((row) => row.execution_id !== request.execution_id && (row.team ?? null) === request.team)
+    .slice(0, MAX_SIMILAR);
+}
+
+async function lastApproved(
+  parts: ContextParts,
+  similar: readonly Execution[],
+  manifest: Manifest,
+): Promise<ApprovalContext['last_approved']> {
+  for (const row of similar) {
+    const request = row.approval.approval_id ? await parts.approvals.get(approvalIdOf(row.execution_id)) : null;
+    const version = request && approvedVersion(request);
+    if (!version || request.status !== 'approved') continue;
+    const before = await readManifest(parts.objects, version.manifest_key, version.digest).catch((error: unknown) => {
+      if (error instanceof ManifestUnreadable) return null;
+      throw error;
+    });
+    if (!before) continue;
+    return {
+      approval_id: request.approval_id,
+      execution_id: request.execution_id,
+      digest: version.digest,
+      approved_at: request.closed_at,
+      differences: differencesBetween(before.manifest, manifest),
+    };
+  }
+  return null;
+}
+
+/** What two runs always differ in. */
+const OWN_TO_EACH: readonly string[] = ['execution_id', 'version'];
+
+/** Each field that is another now, with what it was; what it is stands in the manifest. */
+function differencesBetween(before: Manifest, now: Manifest): { field: string; before: Json }[] {
+  const was = new Map<string, Json>(Object.entries(before));
+  return Object.entries(now).flatMap(([field, value]) => {
+    const earlier = was.get(field) ?? null;
+    const isSame = OWN_TO_EACH.includes(field) || canonicalJson(earlier) === canonicalJson(value);
+    return isSame ? [] : [{ field, before: earlier }];
+  });
+}
+
+function previewOf(configuration: ContextParts['configuration'], manifest: Manifest): ApprovalContext['execution_preview'] {
+  const { environments } = configuration;
+  const environment = Object.hasOwn(environments, manifest.environment) ? environments[manifest.environment] : undefined;
+  return {
+    language: manifest.language,
+    environment: manifest.environment,
+    packages: environment?.allowed_packages ?? [],
+    security_profile: manifest.profile.name,
+    network: manifest.network,
+    limits: manifest.limits,
+    timeout_seconds: manifest.timeout_seconds,
+    lines: manifest.code.split('\n').length,
+    code_bytes: Buffer.byteLength(manifest.code),
+    input_bytes: Buffer.byteLength(manifest.stdin ?? ''),
+    files: manifest.files,
+    image_id: manifest.image_id,
+  };
+}

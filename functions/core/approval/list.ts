@@ -1,0 +1,50 @@
+/** Lists of requests, by the same rule as a single one. */
+import type { Approval, ApprovalStatus } from '../../contracts/approval.ts';
+import type { Actor } from '../identity/actor.ts';
+import { authorize } from '../identity/authorize.ts';
+import type { Page } from '../page.ts';
+import { maySee } from './access.ts';
+import { delegatesNow, hasDecided, isEligible, isExcluded, isSame } from './eligibility.ts';
+import type { ApprovalStore } from './ports.ts';
+
+interface Wanted {
+  readonly status: ApprovalStatus;
+  readonly whose: 'all' | 'mine' | 'to_decide';
+  readonly limit: number;
+  readonly cursor: string | null;
+}
+
+/** Pages read for one answer. Where few of many are visible an answer may be short; its cursor says whether there is more. */
+const MAX_PAGES = 10;
+
+/** Of those the reader may see, as many as were asked for. */
+export async function listFor(
+  store: Pick<ApprovalStore, 'list'>,
+  actor: Actor,
+  wanted: Wanted,
+  now: Date,
+): Promise<Page<Approval>> {
+  const items: Approval[] = [];
+  let { cursor } = wanted;
+  for (let pages = 0; pages < MAX_PAGES; pages += 1) {
+    // Never more than are still wanted: the cursor stands behind what was read, not behind what was given.
+    const page = await store.list(wanted.status, wanted.limit - items.length, cursor);
+    items.push(...page.items.filter((row) => maySee(actor, row, now) && isWanted(actor, row, wanted.whose, now)));
+    cursor = page.cursor;
+    if (cursor === null || items.length >= wanted.limit) break;
+  }
+  return { items, cursor };
+}
+
+function isWanted(actor: Actor, row: Approval, whose: Wanted['whose'], now: Date): boolean {
+  if (whose === 'all') return true;
+  if (whose === 'mine') return isSame(row.requester, actor);
+  return waitsFor(actor, row, now);
+}
+
+/** Whether the reader could decide it now. */
+function waitsFor(actor: Actor, row: Approval, now: Date): boolean {
+  if (!authorize(actor, 'approve') || isExcluded(row, actor)) return false;
+  if (row.versions.every((version) => hasDecided(row, actor, version.digest))) return false;
+  return isEligible(row, actor) || delegatesNow(row, now).some((delegation) => isSame(delegation.to, actor));
+}
