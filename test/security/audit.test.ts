@@ -35,7 +35,7 @@ describe('the audit', () => {
     const one = await auditor.call<Page>('GET', `/api/v1/audit?entity_id=${id}`);
     const actions = one.body.records.map(({ action }) => action);
     expect(actions[0]).toBe('submitted');
-    expect(actions.at(-1)).toBe('finished');
+    expect(actions.at(-1)).toBe('completed');
     expect(one.body.records.map(({ sequence }) => sequence)).toEqual(actions.map((_, index) => index + 1));
 
     const from = new Date(Date.now() - 600_000).toISOString();
