@@ -157,7 +157,7 @@ describe('the networks have no way out', () => {
       'tasks/record',
     ]);
     expect(standing('DispatcherGroup')).toEqual(['tasks/cancel-run', 'tasks/probe-sandbox', 'tasks/run-in-sandbox']);
-    expect([...functions().values()].filter((fn) => fn.Properties.VpcConfig)).toHaveLength(12);
+    expect([...functions().values()].filter((fn) => fn.Properties.VpcConfig)).toHaveLength(13);
   });
 
   it('sandboxes resolve the registry’s names and no other', () => {
