@@ -105,7 +105,23 @@ async function serve(found: Route, event: APIGatewayProxyEventV2, authenticate: 
   const { contract } = found;
   const clientAddress = event.headers['x-airlock-client-address'] ?? '';
   const caller = contract.permission === 'public' ? null : await authenticate(event.headers, clientAddress);
-  const actor = caller?.actor ?? null;
+  try {
+    const actor = caller?.actor ?? null;
+    const answer = await answerTo(found, event, actor, clientAddress, limits);
+    return { actor, answer, headers: caller?.headers ?? {} };
+  } finally {
+    await caller?.noted;
+  }
+}
+
+async function answerTo(
+  found: Route,
+  event: APIGatewayProxyEventV2,
+  actor: Actor | null,
+  clientAddress: string,
+  limits: RequestLimits,
+) {
+  const { contract } = found;
   if (actor) await limits.call(event, contract, actor);
   if (
     actor &&
@@ -124,8 +140,7 @@ async function serve(found: Route, event: APIGatewayProxyEventV2, authenticate: 
     requestId: event.requestContext.requestId,
     clientAddress,
   };
-  const answer = await found.handle(request as unknown as ApiRequest<RouteContract>);
-  return { actor, answer, headers: caller?.headers ?? {} };
+  return await found.handle(request as unknown as ApiRequest<RouteContract>);
 }
 
 function parsePart(place: 'body' | 'query' | 'path', schema: z.ZodType | undefined, value: unknown): unknown {

@@ -259,7 +259,7 @@ describe('who may do what', () => {
         'tasks/probe-sandbox',
       ],
     ],
-    ['identity', ['api/auth', 'api/identity', 'events/jwks-refresher']],
+    ['identity', ['api/auth', 'api/identity', 'events/jwks-refresher', 'events/key-rotation']],
     [
       'ephemera',
       [
