@@ -114,6 +114,7 @@ export const FUNCTION_ENVIRONMENT = {
   'events/approval-changed': z.object({ APPROVAL_CLOCK_STATE_MACHINE_ARN: text }),
   'events/security-monitor': z.object({ ...security, ...identity, ...audit }),
   'events/audit-anchor': z.object({ ...audit, AUDIT_BUCKET: text }),
+  'events/key-rotation': z.object({ ...identity, ...audit }),
   'events/jwks-refresher': z.object({ ...identity, JWKS_URL: text }),
 } as const;
 export type FunctionName = keyof typeof FUNCTION_ENVIRONMENT;

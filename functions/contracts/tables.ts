@@ -40,6 +40,8 @@ export const TABLES = {
     indexes: {
       /** Users, and what belongs to one. */
       by_list: { partitionKey: 'listed_under', sortKey: 'identity_id' },
+      /** Keys whose owner is still to be told that they are due for rotation, the first one first. */
+      by_rotation: { partitionKey: 'rotation_watch', sortKey: 'rotation_due_at' },
     },
   },
   /** `events#<day>`, `responses`, `restrictions#<subject>`, `admin-address#<address>`. */

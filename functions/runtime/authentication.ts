@@ -4,7 +4,8 @@ import { dynamoApiKeys, dynamoKeyUsage } from '../adapters/dynamo/api-keys.ts';
 import { dynamoIdentities, dynamoJwks } from '../adapters/dynamo/identities.ts';
 import { type Actor, permissionsOf } from '../core/identity/actor.ts';
 import { isAccepted } from '../core/identity/current.ts';
-import { permissionsOfKey, statusOf, verifyKey } from '../core/identity/keys.ts';
+import { permissionsOfKey } from '../core/identity/key-scope.ts';
+import { statusOf, verifyKey } from '../core/identity/keys.ts';
 import { readConfiguration } from './configuration.ts';
 import { ApiError } from './errors.ts';
 import { log } from './log.ts';
@@ -23,6 +24,8 @@ export interface Authenticated {
   readonly actor: Actor;
   /** What the caller is told beside the answer. */
   readonly headers: Readonly<Record<string, string>>;
+  /** What is written beside the answer; it never fails, and must not be left undone when the function is frozen. */
+  readonly noted: Promise<void>;
 }
 
 export type Authenticate = (headers: Headers, clientAddress: string) => Promise<Authenticated>;
@@ -92,7 +95,7 @@ function tokenAuthentication(settings: Settings): (token: string) => Promise<Aut
       permissions: permissionsOf(roles, granted),
       credential,
     };
-    return { actor, headers: {} };
+    return { actor, headers: {}, noted: Promise.resolve() };
   };
 }
 
@@ -116,7 +119,7 @@ function keyAuthentication(settings: Settings): (text: string, clientAddress: st
     const verified = await verifyKey({ keys, identities }, text, now);
     if (!verified) throw notValid();
     const { key, owner } = verified;
-    await note(key.key_id, clientAddress, now);
+    const noted = note(key.key_id, clientAddress, now);
     const { user_id, email, roles, teams, trusted_agent, owner_id } = owner;
     const actor: Actor = {
       ...{ user_id, email, roles, teams, trusted_agent, owner_id },
@@ -125,7 +128,7 @@ function keyAuthentication(settings: Settings): (text: string, clientAddress: st
     };
     const isLate = ['rotation_due', 'rotated'].includes(statusOf(key, now));
     const headers: Authenticated['headers'] = isLate ? { 'airlock-key-ends-at': key.ends_at } : {};
-    return { actor, headers };
+    return { actor, headers, noted };
   };
 }
 

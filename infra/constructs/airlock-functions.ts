@@ -139,7 +139,11 @@ export class AirlockFunctions extends Construct {
     });
     identity.mayInvoke('live/socket', 'tasks/check-limits');
     this.#mayAuthenticate(identity);
-    tables.identity.allow(identity.lambda, 'PutItem', 'UpdateItem', 'Query');
+    // Not the verification keys, which lie in the same table.
+    tables.identity.allow(identity.lambda, 'Query');
+    tables.identity.allowOn('key_*', identity.lambda, 'PutItem', 'UpdateItem');
+    tables.identity.allowOn('user#*', identity.lambda, 'UpdateItem');
+    tables.identity.allowOn('admins', identity.lambda, 'UpdateItem');
     tables.ephemera.allowOn('key-usage#*', identity.lambda, 'GetItem');
     tables.audit.allow(identity.lambda, 'PutItem');
     this.#props.signIn.mayManageUsers(identity);
@@ -398,6 +402,11 @@ export class AirlockFunctions extends Construct {
     // Without it a missing object is a forbidden one.
     anchor.allow(['s3:ListBucket'], [auditBucket.bucketArn], { StringLike: { 's3:prefix': ['anchors/*', 'audit/*'] } });
     auditBucket.encryptionKey?.grant(anchor.lambda, 'kms:GenerateDataKey', 'kms:Decrypt');
+
+    const keyRotation = this.#add('events/key-rotation', TASK_TIMEOUT, undefined, this.#table('IDENTITY', 'AUDIT'));
+    tables.identity.allow(keyRotation.lambda, 'Query');
+    tables.identity.allowOn('key_*', keyRotation.lambda, 'UpdateItem');
+    tables.audit.allow(keyRotation.lambda, 'PutItem');
 
     const { pool } = signIn;
     const jwks = settings.stage.local

@@ -259,7 +259,10 @@ describe('who may do what', () => {
         'tasks/probe-sandbox',
       ],
     ],
-    ['identity', ['api/auth', 'api/identity', 'api/security', 'events/jwks-refresher', 'events/security-monitor']],
+    [
+      'identity',
+      ['api/auth', 'api/identity', 'api/security', 'events/jwks-refresher', 'events/key-rotation', 'events/security-monitor'],
+    ],
     [
       'ephemera',
       [
@@ -496,7 +499,7 @@ describe('roles of other services', () => {
         return `${textOf(Properties.SourceArn).replace(/^<(\w+)\.Arn>$/, '$1')} ${textOf(Properties.FunctionName)}`;
       });
     expect(permitted.sort()).toEqual(targets.sort());
-    expect(targets).toHaveLength(6);
+    expect(targets).toHaveLength(7);
   });
 });
 
