@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3';
-import { DynamoDBDocumentClient, GetCommand, paginateScan } from '@aws-sdk/lib-dynamodb';
+import { DynamoDBDocumentClient, GetCommand, paginateQuery, paginateScan } from '@aws-sdk/lib-dynamodb';
 import { type AuditedEntity, type Verification, type VerificationParts, verifyAudit } from '../functions/core/audit/verify.ts';
 import { cloudEnvironment } from '../local/cloud.ts';
 import { LocalCloudFailure } from '../local/failure.ts';
@@ -69,6 +69,8 @@ async function partsFor(
   const { s3Locked } = await import('../functions/adapters/s3/locked.ts');
   const documents = DynamoDBDocumentClient.from(new DynamoDBClient({}));
   const bucket = output('AuditBucketName');
+  // Responses lie under one partition of a table of their own.
+  const responses = output('SecurityTableName');
   const tables = [
     { table: output('ExecutionsTableName'), key: 'execution_id', is: (id: string) => id.startsWith('exec_') },
     { table: output('ApprovalsTableName'), key: 'approval_id', is: (id: string) => /^(apr|std)_/.test(id) },
@@ -92,16 +94,24 @@ async function partsFor(
         },
       );
       for await (const { Items } of pages) {
-        for (const row of Items ?? []) // A kind of row this list does not know is looked at when it counts records.
-          if (is(String(row[key])) || row.audit_length !== undefined) yield entityOf(row[key], row);
+        // A kind of row this list does not know is looked at when it counts records.
+        for (const row of Items ?? []) if (is(String(row[key])) || row.audit_length !== undefined) yield entityOf(row[key], row);
       }
     }
+    const query = { TableName: responses, KeyConditionExpression: 'pk = :pk', ExpressionAttributeValues: { ':pk': 'responses' } };
+    for await (const { Items } of paginateQuery({ client: documents }, { ...query, ConsistentRead: true }))
+      for (const row of Items ?? []) yield entityOf(row.sk, row);
   }
 
+  const placesOf = (id: string) => {
+    if (id.startsWith('rsp_')) return [{ table: responses, keys: { pk: 'responses', sk: id } }];
+    const known = tables.filter(({ is }) => is(id));
+    return (known.length > 0 ? known : tables).map(({ table, key }) => ({ table, keys: { [key]: id } }));
+  };
+
   async function entity(id: string): Promise<AuditedEntity | null> {
-    const known = tables.find(({ is }) => is(id));
-    for (const { table, key } of known ? [known] : tables) {
-      const { Item } = await documents.send(new GetCommand({ TableName: table, Key: { [key]: id }, ConsistentRead: true }));
+    for (const { table, keys } of placesOf(id)) {
+      const { Item } = await documents.send(new GetCommand({ TableName: table, Key: keys, ConsistentRead: true }));
       if (Item) return entityOf(id, Item);
     }
     return null;

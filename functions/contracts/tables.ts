@@ -40,6 +40,8 @@ export const TABLES = {
       by_list: { partitionKey: 'listed_under', sortKey: 'identity_id' },
     },
   },
+  /** `events#<day>`, `responses`, `restrictions#<subject>`, `admin-address#<address>`. */
+  security: { partitionKey: 'pk', sortKey: 'sk', timeToLive: 'expires_at_seconds', indexes: {} },
   /** What may expire: connections, subscriptions, run tickets, idempotency keys, uses of API keys. */
   ephemera: { partitionKey: 'pk', sortKey: 'sk', timeToLive: 'expires_at_seconds', indexes: {} },
 } as const satisfies Record<string, TableShape>;

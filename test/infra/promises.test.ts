@@ -157,7 +157,7 @@ describe('the networks have no way out', () => {
       'tasks/record',
     ]);
     expect(standing('DispatcherGroup')).toEqual(['tasks/cancel-run', 'tasks/probe-sandbox', 'tasks/run-in-sandbox']);
-    expect([...functions().values()].filter((fn) => fn.Properties.VpcConfig)).toHaveLength(12);
+    expect([...functions().values()].filter((fn) => fn.Properties.VpcConfig)).toHaveLength(13);
   });
 
   it('sandboxes resolve the registry’s names and no other', () => {
@@ -259,7 +259,7 @@ describe('who may do what', () => {
         'tasks/probe-sandbox',
       ],
     ],
-    ['identity', ['api/auth', 'api/identity', 'events/jwks-refresher']],
+    ['identity', ['api/auth', 'api/identity', 'api/security', 'events/jwks-refresher', 'events/security-monitor']],
     [
       'ephemera',
       [
@@ -481,7 +481,7 @@ describe('roles of other services', () => {
         return `${textOf(Properties.SourceArn).replace(/^<(\w+)\.Arn>$/, '$1')} ${textOf(Properties.FunctionName)}`;
       });
     expect(permitted.sort()).toEqual(targets.sort());
-    expect(targets).toHaveLength(5);
+    expect(targets).toHaveLength(6);
   });
 });
 
@@ -590,7 +590,7 @@ describe('what lasts', () => {
       string,
       Resource & { DeletionPolicy: string }
     >;
-    expect(Object.keys(tables)).toHaveLength(6);
+    expect(Object.keys(tables)).toHaveLength(7);
     for (const [id, table] of Object.entries(tables)) {
       expect(table.DeletionPolicy, id).toBe('Retain');
       expect(table.Properties.SSESpecification, id).toMatchObject({ SSEEnabled: true, SSEType: 'KMS' });
