@@ -94,8 +94,8 @@ async function partsFor(
         },
       );
       for await (const { Items } of pages) {
-        // A kind of row this list does not know is looked at when it counts records.
-        for (const row of Items ?? []) if (is(String(row[key])) || row.audit_length !== undefined) yield entityOf(row[key], row);
+        for (const row of Items ?? []) // A kind of row this list does not know is looked at when it counts records.
+          if (is(String(row[key])) || row.audit_length !== undefined) yield entityOf(row[key], row);
       }
     }
     const query = { TableName: responses, KeyConditionExpression: 'pk = :pk', ExpressionAttributeValues: { ':pk': 'responses' } };
@@ -103,14 +103,10 @@ async function partsFor(
       for (const row of Items ?? []) yield entityOf(row.sk, row);
   }
 
-  const placesOf = (id: string) => {
-    if (id.startsWith('rsp_')) return [{ table: responses, keys: { pk: 'responses', sk: id } }];
-    const known = tables.filter(({ is }) => is(id));
-    return (known.length > 0 ? known : tables).map(({ table, key }) => ({ table, keys: { [key]: id } }));
-  };
-
   async function entity(id: string): Promise<AuditedEntity | null> {
-    for (const { table, keys } of placesOf(id)) {
+    const known = tables.find(({ is }) => is(id));
+    const places = (known ? [known] : tables).map(({ table, key }) => ({ table, keys: { [key]: id } }));
+    for (const { table, keys } of id.startsWith('rsp_') ? [{ table: responses, keys: { pk: 'responses', sk: id } }] : places) {
       const { Item } = await documents.send(new GetCommand({ TableName: table, Key: keys, ConsistentRead: true }));
       if (Item) return entityOf(id, Item);
     }

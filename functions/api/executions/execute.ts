@@ -5,6 +5,7 @@ import { appendToChain, detailsAt, EMPTY_CHAIN } from '../../core/audit/chain.ts
 import type { RepeatOutcome } from '../../core/execution/ports.ts';
 import { blobKey, type InputFile, prepareSubmission } from '../../core/execution/submit.ts';
 import { adoptUpload } from '../../core/execution/uploads.ts';
+import { mostOpen } from '../../core/policy/limits.ts';
 import { canonicalJson, sha256 } from '../../core/text/json.ts';
 import type { ApiAnswer, ApiRequest } from '../../runtime/api-handler.ts';
 import { ApiError } from '../../runtime/errors.ts';
@@ -27,7 +28,12 @@ export async function execute(parts: Parts, request: Request): Promise<ApiAnswer
 async function submit(parts: Parts, request: Request): Promise<string> {
   const now = parts.clock.now();
   const key = idempotencyKey(request);
-  const [repeat, uploads] = await Promise.all([key && parts.executions.findRepeat(key), announcedUploads(parts, request.body)]);
+  const mayHaveOpen = mostOpen(parts.configuration, request.actor.roles);
+  const [repeat, uploads, open] = await Promise.all([
+    key && parts.executions.findRepeat(key),
+    announcedUploads(parts, request.body),
+    parts.executions.countOpen(request.actor.user_id, mayHaveOpen),
+  ]);
   // What was uploaded for the first one may be gone by now.
   if (repeat) return firstUnderKey(repeat);
   const prepared = prepareSubmission(request.body, {
@@ -49,6 +55,12 @@ async function submit(parts: Parts, request: Request): Promise<string> {
   }
   if (prepared.outcome === 'invalid') {
     throw new ApiError('validation_failed', 'The request asks for what is not offered.', { errors: prepared.errors });
+  }
+  if (open >= mayHaveOpen) {
+    throw new ApiError(
+      'too_many_requests',
+      `${open} of your executions are not done, and no more may be. Wait until some are, or cancel them.`,
+    );
   }
   const { execution, manifestBytes, files } = prepared.submission;
   await adoptUploads(parts, files, now);

@@ -67,9 +67,14 @@ const executionSecurity = section({
     { error: 'a mapping from names to policies' },
   ),
   role_limits: z
-    .record(roleName, section({ max_concurrent_executions: whole('executions', 1, 10_000) }), {
-      error: 'a mapping from roles to their limits',
-    })
+    .record(
+      roleName,
+      section({
+        max_concurrent_executions: whole('executions', 1, 10_000).optional(),
+        max_open_executions: whole('executions', 1, 10_000).optional(),
+      }),
+      { error: 'a mapping from roles to their limits' },
+    )
     .default({}),
   uploads: section({ max_file_size: bytes(1, UPLOAD_MAX_BYTES) }),
   sandbox_pool: section({
