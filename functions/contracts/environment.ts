@@ -82,7 +82,7 @@ export const FUNCTION_ENVIRONMENT = {
     /** Milliseconds one dispatcher serves a run before it hands over; below its Lambda timeout. */
     DISPATCH_BUDGET_MS: text,
   }),
-  'tasks/record': z.object({ ...executions, ...approvals, ...sandboxes, ...audit, ...data, ...valkey }),
+  'tasks/record': z.object({ ...executions, ...approvals, ...audit, ...data, ...valkey }),
   'tasks/cancel-run': z.object({ ...executions, ...sandboxes, ...ephemera }),
   'tasks/probe-sandbox': z.object({ ...sandboxes }),
   /** Counts requests for functions outside the VPC. */
@@ -112,7 +112,6 @@ export const FUNCTION_ENVIRONMENT = {
     UNTOUCHED_MS: text,
   }),
   'events/execution-changed': z.object({
-    ...executions,
     ...approvals,
     ...sandboxes,
     ...audit,
@@ -122,6 +121,7 @@ export const FUNCTION_ENVIRONMENT = {
   'events/approval-changed': z.object({ APPROVAL_CLOCK_STATE_MACHINE_ARN: text }),
   'events/security-monitor': z.object({ ...security, ...identity, ...audit }),
   'events/audit-anchor': z.object({ ...audit, AUDIT_BUCKET: text }),
+  'events/key-rotation': z.object({ ...identity, ...audit }),
   'events/jwks-refresher': z.object({ ...identity, JWKS_URL: text }),
 } as const;
 export type FunctionName = keyof typeof FUNCTION_ENVIRONMENT;

@@ -25,7 +25,7 @@ export interface ApiRequest<R extends RouteContract> {
   readonly query: ParsedBy<R['query']>;
   readonly body: ParsedBy<R['body']>;
   readonly headers: Record<string, string | undefined>;
-  readonly cookies: readonly string[] | undefined;
+  readonly cookies?: readonly string[] | undefined;
   readonly requestId: string;
   /** As the front door saw it. */
   readonly clientAddress: string;
@@ -128,11 +128,21 @@ async function serve(found: Route, event: APIGatewayProxyEventV2, { authenticate
   const { contract } = found;
   const clientAddress = event.headers['x-airlock-client-address'] ?? '';
   const caller = contract.permission === 'public' ? null : await authenticate(event, clientAddress);
-  const actor = caller?.actor ?? null;
-  if (actor) {
-    callers.set(event, actor);
-    await limits.call(event, contract, actor, await watch.admit(actor, clientAddress));
+  try {
+    const actor = caller?.actor ?? null;
+    if (actor) {
+      callers.set(event, actor);
+      await limits.call(event, contract, actor, await watch.admit(actor, clientAddress));
+    }
+    const answer = await answerTo(found, event, actor, clientAddress);
+    return { actor, answer, headers: caller?.headers ?? {} };
+  } finally {
+    await caller?.noted;
   }
+}
+
+async function answerTo(found: Route, event: APIGatewayProxyEventV2, actor: Actor | null, clientAddress: string) {
+  const { contract } = found;
   if (
     actor &&
     contract.permission !== 'signed_in' &&
@@ -151,8 +161,7 @@ async function serve(found: Route, event: APIGatewayProxyEventV2, { authenticate
     requestId: event.requestContext.requestId,
     clientAddress,
   };
-  const answer = await found.handle(request as unknown as ApiRequest<RouteContract>);
-  return { actor, answer, headers: caller?.headers ?? {} };
+  return await found.handle(request as unknown as ApiRequest<RouteContract>);
 }
 
 function parsePart(place: 'body' | 'query' | 'path', schema: z.ZodType | undefined, value: unknown): unknown {

@@ -4,7 +4,8 @@ import { dynamoIdentities } from '../adapters/dynamo/identities.ts';
 import { dynamoPageSessions } from '../adapters/dynamo/page-sessions.ts';
 import { type Actor, permissionsOf } from '../core/identity/actor.ts';
 import { isAccepted } from '../core/identity/current.ts';
-import { permissionsOfKey, statusOf, verifyKey } from '../core/identity/keys.ts';
+import { permissionsOfKey } from '../core/identity/key-scope.ts';
+import { statusOf, verifyKey } from '../core/identity/keys.ts';
 import { isFresh, readPageSession, whyNotOwnPage } from '../core/identity/page-session.ts';
 import { readConfiguration } from './configuration.ts';
 import { publicOriginOf, sessionCookieOf } from './cookies.ts';
@@ -30,6 +31,8 @@ export interface Authenticated {
   readonly actor: Actor;
   /** What the caller is told beside the answer. */
   readonly headers: Readonly<Record<string, string>>;
+  /** What is written beside the answer; it never fails, and must not be left undone when the function is frozen. */
+  readonly noted: Promise<void>;
 }
 
 export type Authenticate = (request: Request, clientAddress: string) => Promise<Authenticated>;
@@ -86,7 +89,7 @@ function tokenAuthentication(settings: Settings): (token: string) => Promise<Aut
       permissions: permissionsOf(roles, granted),
       credential,
     };
-    return { actor, headers: {} };
+    return { actor, headers: {}, noted: Promise.resolve() };
   };
 }
 
@@ -112,7 +115,7 @@ function cookieAuthentication(settings: Settings): (cookie: string, request: Req
       permissions: permissionsOf(roles, granted),
       credential,
     };
-    return { actor, headers: {} };
+    return { actor, headers: {}, noted: Promise.resolve() };
   };
 }
 
@@ -136,7 +139,7 @@ function keyAuthentication(settings: Settings): (text: string, clientAddress: st
     const verified = await verifyKey({ keys, identities }, text, now);
     if (!verified) throw notValid();
     const { key, owner } = verified;
-    await note(key.key_id, clientAddress, now);
+    const noted = note(key.key_id, clientAddress, now);
     const { user_id, email, roles, teams, trusted_agent, owner_id } = owner;
     const actor: Actor = {
       ...{ user_id, email, roles, teams, trusted_agent, owner_id },
@@ -145,7 +148,7 @@ function keyAuthentication(settings: Settings): (text: string, clientAddress: st
     };
     const isLate = ['rotation_due', 'rotated'].includes(statusOf(key, now));
     const headers: Authenticated['headers'] = isLate ? { 'airlock-key-ends-at': key.ends_at } : {};
-    return { actor, headers };
+    return { actor, headers, noted };
   };
 }
 

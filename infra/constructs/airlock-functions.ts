@@ -142,7 +142,11 @@ export class AirlockFunctions extends Construct {
     });
     identity.mayInvoke('live/socket', 'tasks/check-limits');
     this.#mayAuthenticate(identity);
-    tables.identity.allow(identity.lambda, 'PutItem', 'UpdateItem', 'Query');
+    // Not the verification keys, which lie in the same table.
+    tables.identity.allow(identity.lambda, 'Query');
+    tables.identity.allowOn('key_*', identity.lambda, 'PutItem', 'UpdateItem');
+    tables.identity.allowOn('user#*', identity.lambda, 'UpdateItem');
+    tables.identity.allowOn('admins', identity.lambda, 'UpdateItem');
     tables.ephemera.allowOn('key-usage#*', identity.lambda, 'GetItem');
     tables.audit.allow(identity.lambda, 'PutItem');
     this.#props.signIn.mayManageUsers(identity);
@@ -295,7 +299,7 @@ export class AirlockFunctions extends Construct {
       Duration.minutes(2),
       network.functions,
       {
-        ...this.#table('EXECUTIONS', 'APPROVALS', 'SANDBOXES', 'AUDIT'),
+        ...this.#table('EXECUTIONS', 'APPROVALS', 'AUDIT'),
         ...this.#objects(),
         ...this.#valkey(),
       },
@@ -361,7 +365,7 @@ export class AirlockFunctions extends Construct {
     reconciler.mayCompleteTasksOf(stateMachineArn);
 
     const executionChanged = this.#add('events/execution-changed', TASK_TIMEOUT, undefined, {
-      ...this.#table('EXECUTIONS', 'APPROVALS', 'SANDBOXES', 'AUDIT'),
+      ...this.#table('APPROVALS', 'SANDBOXES', 'AUDIT'),
       CANCEL_RUN_FUNCTION: this.#nameOf('tasks/cancel-run'),
       PUSH_FUNCTION: this.#nameOf('live/push'),
     });
@@ -385,13 +389,14 @@ export class AirlockFunctions extends Construct {
     const { auditBucket } = this.#props.data;
     const anchor = this.#add(
       'events/audit-anchor',
-      Duration.minutes(5),
+      Duration.minutes(15),
       undefined,
       {
         ...this.#table('AUDIT'),
         AUDIT_BUCKET: auditBucket.bucketName,
       },
-      1024,
+      // An hour of 400 000 records takes a gigabyte (docs/architecture.md).
+      3008,
     );
     tables.audit.allow(anchor.lambda, 'Query');
     anchor.allow(
@@ -401,6 +406,11 @@ export class AirlockFunctions extends Construct {
     // Without it a missing object is a forbidden one.
     anchor.allow(['s3:ListBucket'], [auditBucket.bucketArn], { StringLike: { 's3:prefix': ['anchors/*', 'audit/*'] } });
     auditBucket.encryptionKey?.grant(anchor.lambda, 'kms:GenerateDataKey', 'kms:Decrypt');
+
+    const keyRotation = this.#add('events/key-rotation', TASK_TIMEOUT, undefined, this.#table('IDENTITY', 'AUDIT'));
+    tables.identity.allow(keyRotation.lambda, 'Query');
+    tables.identity.allowOn('key_*', keyRotation.lambda, 'UpdateItem');
+    tables.audit.allow(keyRotation.lambda, 'PutItem');
 
     const { pool } = signIn;
     const jwks = settings.stage.local

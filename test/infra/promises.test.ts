@@ -259,7 +259,10 @@ describe('who may do what', () => {
         'tasks/probe-sandbox',
       ],
     ],
-    ['identity', ['api/auth', 'api/identity', 'api/security', 'events/jwks-refresher', 'events/security-monitor']],
+    [
+      'identity',
+      ['api/auth', 'api/identity', 'api/security', 'events/jwks-refresher', 'events/key-rotation', 'events/security-monitor'],
+    ],
     [
       'ephemera',
       [
@@ -300,6 +303,21 @@ describe('who may do what', () => {
   ])('objects of the kind %s have exactly these writers and readers', (kind, writers, readers) => {
     expect(whoMay('s3:PutObject', ofKind(kind))).toEqual(writers);
     expect(whoMay('s3:GetObject', ofKind(kind))).toEqual(readers);
+  });
+
+  it('whoever reads a kind may also list it: to others S3 says of an object that is missing that it is forbidden', () => {
+    for (const [role, statements] of permissions()) {
+      const of = (action: string) => statements.filter((statement) => actionsOf(statement).includes(action));
+      const kinds = of('s3:GetObject')
+        .flatMap(resourcesOf)
+        .map((resource) => /[^/]+\/\*$/.exec(textOf(resource))?.[0]);
+      const listed = of('s3:ListBucket').map((statement) => JSON.stringify(statement.Condition ?? ''));
+      for (const kind of kinds)
+        expect(
+          listed.some((condition) => condition.includes(`"${kind}"`)),
+          `${entryOfRole(role)} lists ${kind}`,
+        ).toBe(true);
+    }
   });
 
   it('what the audit is anchored in is locked for a year, for everybody', () => {
@@ -481,7 +499,7 @@ describe('roles of other services', () => {
         return `${textOf(Properties.SourceArn).replace(/^<(\w+)\.Arn>$/, '$1')} ${textOf(Properties.FunctionName)}`;
       });
     expect(permitted.sort()).toEqual(targets.sort());
-    expect(targets).toHaveLength(6);
+    expect(targets).toHaveLength(7);
   });
 });
 
