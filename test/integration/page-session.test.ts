@@ -130,16 +130,15 @@ describe('another site', () => {
       ],
     ];
     expect(changing.length).toBeGreaterThan(10);
-    await Promise.all(
-      changing.map(async (route, index) => {
-        const path = route.path.replace(/\{\w+\}/g, 'x');
-        for (const [name, headers] of index === 0 ? attempts : attempts.slice(0, 2)) {
-          const answer = await call(route.method, path, route.body ? {} : undefined, { cookie: page.cookie, ...headers });
-          const detail = expect.stringContaining('With a session of a page');
-          expect(problemOf(answer), `${route.id}: ${name}`).toMatchObject({ status: 403, detail });
-        }
-      }),
-    );
+    // One after the other: many at once would only start more of each function.
+    for (const [index, route] of changing.entries()) {
+      const path = route.path.replace(/\{\w+\}/g, 'x');
+      for (const [name, headers] of index === 0 ? attempts : attempts.slice(0, 2)) {
+        const answer = await call(route.method, path, route.body ? {} : undefined, { cookie: page.cookie, ...headers });
+        const detail = expect.stringContaining('With a session of a page');
+        expect(problemOf(answer), `${route.id}: ${name}`).toMatchObject({ status: 403, detail });
+      }
+    }
     expect((await page.call('GET', '/api/v1/me')).status).toBe(200);
   });
 

@@ -53,6 +53,8 @@ describe('the session of a page', () => {
       ({ parts }) => endSession(parts, actorOf(['developer']), 'session-1'),
       ({ parts }) => endAllSessions(parts, actorOf(['developer'])),
       ({ state }) => state.revoked.push('pool-session-1'),
+      // The pool was not told.
+      ({ parts }) => parts.sessions.end('session-1'),
     ];
     for (const end of ends) {
       const world = await opened();
