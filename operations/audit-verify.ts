@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3';
-import { DynamoDBDocumentClient, GetCommand, paginateScan } from '@aws-sdk/lib-dynamodb';
+import { DynamoDBDocumentClient, GetCommand, paginateQuery, paginateScan } from '@aws-sdk/lib-dynamodb';
 import { type AuditedEntity, type Verification, type VerificationParts, verifyAudit } from '../functions/core/audit/verify.ts';
 import { cloudEnvironment } from '../local/cloud.ts';
 import { LocalCloudFailure } from '../local/failure.ts';
@@ -69,6 +69,8 @@ async function partsFor(
   const { s3Locked } = await import('../functions/adapters/s3/locked.ts');
   const documents = DynamoDBDocumentClient.from(new DynamoDBClient({}));
   const bucket = output('AuditBucketName');
+  // Responses lie under one partition of a table of their own.
+  const responses = output('SecurityTableName');
   const tables = [
     { table: output('ExecutionsTableName'), key: 'execution_id', is: (id: string) => id.startsWith('exec_') },
     { table: output('ApprovalsTableName'), key: 'approval_id', is: (id: string) => id.startsWith('apr_') },
@@ -95,14 +97,20 @@ async function partsFor(
         for (const row of Items ?? []) if (is(String(row[key]))) yield entityOf(row[key], row);
       }
     }
+    const query = { TableName: responses, KeyConditionExpression: 'pk = :pk', ExpressionAttributeValues: { ':pk': 'responses' } };
+    for await (const { Items } of paginateQuery({ client: documents }, { ...query, ConsistentRead: true }))
+      for (const row of Items ?? []) yield entityOf(row.sk, row);
   }
 
-  async function entity(id: string): Promise<AuditedEntity | null> {
+  const placeOf = (id: string) => {
     const place = tables.find(({ is }) => is(id));
+    return place && { table: place.table, keys: { [place.key]: id } };
+  };
+
+  async function entity(id: string): Promise<AuditedEntity | null> {
+    const place = id.startsWith('rsp_') ? { table: responses, keys: { pk: 'responses', sk: id } } : placeOf(id);
     if (!place) return null;
-    const { Item } = await documents.send(
-      new GetCommand({ TableName: place.table, Key: { [place.key]: id }, ConsistentRead: true }),
-    );
+    const { Item } = await documents.send(new GetCommand({ TableName: place.table, Key: place.keys, ConsistentRead: true }));
     return Item ? entityOf(id, Item) : null;
   }
 

@@ -14,7 +14,8 @@ const ephemera = { EPHEMERA_TABLE: text };
 const data = { DATA_BUCKET: text };
 const valkey = { VALKEY_URL: text };
 /** What `apiHandler` needs to know who is calling, and that the call came through the front door. */
-const api = { ...identity, ...ephemera, USER_POOL_ID: text, USER_POOL_CLIENT_ID: text, FRONT_DOOR_SECRET: text };
+const security = { SECURITY_TABLE: text };
+const api = { ...identity, ...ephemera, ...security, USER_POOL_ID: text, USER_POOL_CLIENT_ID: text, FRONT_DOOR_SECRET: text };
 /** Every one counts requests where all count: in Valkey itself, or, where a function must stand outside the VPC, by one inside. */
 const inside = { ...api, ...valkey };
 const outside = { ...api, CHECK_LIMITS_FUNCTION: text };
@@ -36,7 +37,7 @@ export const FUNCTION_ENVIRONMENT = {
   'api/audit': z.object({ ...inside, ...audit }),
   'api/live': z.object({ ...inside }),
   'api/health': z.object({ ...inside, ...executions, ...sandboxes }),
-  'api/security': z.object({ ...inside }),
+  'api/security': z.object({ ...inside, ...audit }),
 
   'live/socket': z.object({
     ...identity,
@@ -112,6 +113,7 @@ export const FUNCTION_ENVIRONMENT = {
     PUSH_FUNCTION: text,
   }),
   'events/approval-changed': z.object({ APPROVAL_CLOCK_STATE_MACHINE_ARN: text }),
+  'events/security-monitor': z.object({ ...security, ...identity, ...audit }),
   'events/audit-anchor': z.object({ ...audit, AUDIT_BUCKET: text }),
   'events/key-rotation': z.object({ ...identity, ...audit }),
   'events/jwks-refresher': z.object({ ...identity, JWKS_URL: text }),

@@ -21,6 +21,7 @@ import { health } from './routes/health.ts';
 import { getMe, getUser, listUsers, updateUser } from './routes/identity.ts';
 import { getRateLimits, resetRateLimits } from './routes/limits.ts';
 import { createLiveTicket } from './routes/live.ts';
+import { listSecurityEvents, listSecurityResponses, respondToThreat, reverseResponse } from './routes/security.ts';
 
 export const ROUTES_OF_FUNCTION = {
   executions: [execute, listExecutions, getExecution, getEvents, getFile, cancelExecution],
@@ -41,7 +42,7 @@ export const ROUTES_OF_FUNCTION = {
   identity: [getMe, listUsers, getUser, updateUser, createApiKey, listApiKeys, rotateApiKey, revokeApiKey],
   audit: [listAudit],
   live: [createLiveTicket],
-  security: [getRateLimits, resetRateLimits],
+  security: [getRateLimits, resetRateLimits, listSecurityEvents, listSecurityResponses, respondToThreat, reverseResponse],
   health: [health],
 } as const;
 export type ApiFunction = keyof typeof ROUTES_OF_FUNCTION;

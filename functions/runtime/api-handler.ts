@@ -1,10 +1,11 @@
 /**
- * The wrapper of every API function, in the order that holds everywhere: request id, front door, limits of the address, authentication,
- * limits of the user, permission, parsing, handler, response schema. What a route is comes from its contract alone.
+ * The wrapper of every API function, in the order that holds everywhere: request id, front door, blocks and limits of the address,
+ * authentication, suspensions and limits of the user, permission, parsing, handler, response schema. What a route is comes from its contract alone.
  */
 import middy from '@middy/core';
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from 'aws-lambda';
 import { z } from 'zod';
+import type { ApiErrorCode } from '../contracts/errors.ts';
 import type { RouteContract } from '../contracts/route.ts';
 import type { Actor } from '../core/identity/actor.ts';
 import { authorize } from '../core/identity/authorize.ts';
@@ -14,6 +15,7 @@ import { ApiError, fieldErrorsOf, problemOf } from './errors.ts';
 import { isThroughFrontDoor } from './front-door.ts';
 import { log } from './log.ts';
 import { type CountingSettings, type RequestLimits, requestLimits } from './rate-limits.ts';
+import { type Watch, watchOver } from './watch.ts';
 
 type ParsedBy<S> = S extends z.ZodType ? z.output<S> : undefined;
 
@@ -68,7 +70,7 @@ interface IdentitySettings {
   readonly USER_POOL_CLIENT_ID: string;
 }
 
-type Settings = IdentitySettings & CountingSettings;
+type Settings = IdentitySettings & CountingSettings & { readonly SECURITY_TABLE: string };
 
 const BODY_MAX_BYTES = 16 * 1024;
 
@@ -76,16 +78,22 @@ export function apiHandler(settings: Settings, routes: readonly Route[]) {
   const byKey = new Map(routes.map((entry) => [`${entry.contract.method} ${entry.contract.path}`, entry]));
   const authenticate = authentication(settings);
   const limits = requestLimits(settings);
+  const watch = watchOver(settings);
+  const callers = new WeakMap<APIGatewayProxyEventV2, Actor>();
 
   return middy()
-    .use(answerErrors(limits))
+    .use(
+      answerErrors(limits, (event, code) =>
+        watch.refused(event, byKey.get(event.routeKey)?.contract, callers.get(event) ?? null, code),
+      ),
+    )
     .use(throughFrontDoor(settings.FRONT_DOOR_SECRET))
     .handler(async (event: APIGatewayProxyEventV2): Promise<APIGatewayProxyStructuredResultV2> => {
       const startedAt = performance.now();
       const found = byKey.get(event.routeKey);
-      await limits.arrive(event, found?.contract);
+      await limits.arrive(event, found?.contract, await watch.arrive(event.headers['x-airlock-client-address'] ?? ''));
       if (!found) throw new ApiError('not_found', 'There is no such resource.');
-      const { actor, answer, headers } = await serve(found, event, authenticate, limits);
+      const { actor, answer, headers } = await serve(found, event, { authenticate, limits, watch, callers });
       log.info('answered', {
         request_id: event.requestContext.requestId,
         route: found.contract.id,
@@ -101,28 +109,29 @@ export function apiHandler(settings: Settings, routes: readonly Route[]) {
     });
 }
 
-async function serve(found: Route, event: APIGatewayProxyEventV2, authenticate: Authenticate, limits: RequestLimits) {
+interface Guards {
+  readonly authenticate: Authenticate;
+  readonly limits: RequestLimits;
+  readonly watch: Watch;
+  readonly callers: WeakMap<APIGatewayProxyEventV2, Actor>;
+}
+
+async function serve(found: Route, event: APIGatewayProxyEventV2, { authenticate, limits, watch, callers }: Guards) {
   const { contract } = found;
   const clientAddress = event.headers['x-airlock-client-address'] ?? '';
   const caller = contract.permission === 'public' ? null : await authenticate(event.headers, clientAddress);
+  const actor = caller?.actor ?? null;
+  if (actor) callers.set(event, actor);
   try {
-    const actor = caller?.actor ?? null;
-    const answer = await answerTo(found, event, actor, clientAddress, limits);
+    if (actor) await limits.call(event, contract, actor, await watch.admit(actor, clientAddress));
+    const answer = await answerTo(found, event, actor, clientAddress);
     return { actor, answer, headers: caller?.headers ?? {} };
   } finally {
     await caller?.noted;
   }
 }
 
-async function answerTo(
-  found: Route,
-  event: APIGatewayProxyEventV2,
-  actor: Actor | null,
-  clientAddress: string,
-  limits: RequestLimits,
-) {
-  const { contract } = found;
-  if (actor) await limits.call(event, contract, actor);
+async function answerTo({ contract, handle }: Route, event: APIGatewayProxyEventV2, actor: Actor | null, clientAddress: string) {
   if (
     actor &&
     contract.permission !== 'signed_in' &&
@@ -140,7 +149,7 @@ async function answerTo(
     requestId: event.requestContext.requestId,
     clientAddress,
   };
-  return await found.handle(request as unknown as ApiRequest<RouteContract>);
+  return await handle(request as unknown as ApiRequest<RouteContract>);
 }
 
 function parsePart(place: 'body' | 'query' | 'path', schema: z.ZodType | undefined, value: unknown): unknown {
@@ -239,14 +248,18 @@ function throughFrontDoor(secret: string): middy.MiddlewareObj<APIGatewayProxyEv
   };
 }
 
-function answerErrors(limits: RequestLimits): middy.MiddlewareObj<APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2> {
+function answerErrors(
+  limits: RequestLimits,
+  noteRefusal: (event: APIGatewayProxyEventV2, code: ApiErrorCode) => Promise<void>,
+): middy.MiddlewareObj<APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2> {
   return {
-    onError: (request) => {
+    onError: async (request) => {
       const { event, error } = request;
       const requestId = event.requestContext.requestId;
       const known = error instanceof ApiError ? error : new ApiError('internal_error', `Tell us this request id: ${requestId}`);
       if (known === error) log.info('refused', { request_id: requestId, route: event.routeKey, code: known.code });
       else log.error('failed', error, { request_id: requestId, route: event.routeKey });
+      await noteRefusal(event, known.code);
       const problem = problemOf(known, requestId);
       request.response = jsonAnswer(problem.status, problem, {
         ...limits.headersOf(event),

@@ -160,8 +160,13 @@ export class AirlockFunctions extends Construct {
     this.#mayAuthenticate(live);
     tables.ephemera.allow(live.lambda, 'PutItem');
 
-    const security = this.#add('api/security', API_TIMEOUT, functions, { ...this.#signedIn(), ...this.#valkey() });
+    const security = this.#add('api/security', API_TIMEOUT, functions, {
+      ...this.#signedIn(),
+      ...this.#table('AUDIT'),
+      ...this.#valkey(),
+    });
     this.#mayAuthenticate(security);
+    this.#mayRespond(security);
 
     const health = this.#add('api/health', API_TIMEOUT, functions, {
       ...this.#signedIn(),
@@ -374,6 +379,10 @@ export class AirlockFunctions extends Construct {
     approvalChanged.allow(['states:StartExecution'], [approvalClockArn]);
     approvalChanged.mayCompleteTasksOf(stateMachineArn);
 
+    const monitor = this.#add('events/security-monitor', TASK_TIMEOUT, undefined, this.#table('SECURITY', 'IDENTITY', 'AUDIT'));
+    tables.identity.allow(monitor.lambda, 'GetItem');
+    this.#mayRespond(monitor);
+
     const { auditBucket } = this.#props.data;
     const anchor = this.#add(
       'events/audit-anchor',
@@ -404,7 +413,7 @@ export class AirlockFunctions extends Construct {
       ? `${settings.stage.local.emulatorUrl}/${pool.userPoolId}/.well-known/jwks.json`
       : `https://cognito-idp.${Stack.of(this).region}.${Stack.of(this).urlSuffix}/${pool.userPoolId}/.well-known/jwks.json`;
     const refresher = this.#add('events/jwks-refresher', TASK_TIMEOUT, undefined, { ...this.#table('IDENTITY'), JWKS_URL: jwks });
-    tables.identity.allow(refresher.lambda, 'PutItem');
+    tables.identity.allowOn('jwks', refresher.lambda, 'PutItem');
   }
 
   #add<N extends FunctionName>(
@@ -441,7 +450,7 @@ export class AirlockFunctions extends Construct {
   #signedIn() {
     const { signIn, frontDoorSecret } = this.#props;
     return {
-      ...this.#table('IDENTITY', 'EPHEMERA'),
+      ...this.#table('IDENTITY', 'EPHEMERA', 'SECURITY'),
       USER_POOL_ID: signIn.pool.userPoolId,
       USER_POOL_CLIENT_ID: signIn.client.userPoolClientId,
       FRONT_DOOR_SECRET: frontDoorSecret,
@@ -453,6 +462,17 @@ export class AirlockFunctions extends Construct {
     const { tables } = this.#props.data;
     tables.identity.allow(fn.lambda, 'GetItem');
     tables.ephemera.allowOn('key-usage#*', fn.lambda, 'UpdateItem');
+    tables.security.allowOn('restrictions#*', fn.lambda, 'Query');
+    tables.security.allowOn('events#*', fn.lambda, 'UpdateItem');
+    tables.security.allowOn('admin-address#*', fn.lambda, 'PutItem');
+  }
+
+  /** What is done about threats: it restricts, and ends sessions; it gives nobody anything. */
+  #mayRespond(fn: AirlockFunction<FunctionName>): void {
+    const { tables } = this.#props.data;
+    tables.security.allow(fn.lambda, 'GetItem', 'PutItem', 'UpdateItem', 'Query');
+    tables.identity.allowOn('user#*', fn.lambda, 'UpdateItem');
+    tables.audit.allow(fn.lambda, 'PutItem');
   }
 
   #objects() {

@@ -100,6 +100,7 @@ export class ApplicationStack extends Stack {
     this.triggers.every(Duration.minutes(15), this.functions.get('events/jwks-refresher'));
     this.triggers.every(Duration.hours(1), this.functions.get('events/audit-anchor'));
     this.triggers.every(Duration.hours(1), this.functions.get('events/key-rotation'));
+    this.triggers.every(Duration.minutes(1), this.functions.get('events/security-monitor'));
 
     if (encryptionKey) {
       const { functions, machine, clock, http, triggers } = this;
@@ -122,6 +123,7 @@ export class ApplicationStack extends Stack {
       ApprovalsTableName: data.tables.approvals.tableName,
       SandboxesTableName: data.tables.sandboxes.tableName,
       AuditTableName: data.tables.audit.tableName,
+      SecurityTableName: data.tables.security.tableName,
       EphemeraTableName: data.tables.ephemera.tableName,
       AuditBucketName: data.auditBucket.bucketName,
       DataBucketName: data.bucket.bucketName,

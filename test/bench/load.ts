@@ -91,7 +91,7 @@ async function kindsFor(): Promise<Kind[]> {
     },
     {
       share: 27,
-      send: (client) => client.call('POST', '/api/v1/files', { name: 'x.txt', size_bytes: 1, sha256 }),
+      send: (client) => client.call('POST', '/api/v1/files', { name: 'x.txt', size: 1, sha256 }),
       isRight: ({ status, body }) => status === 201 && (body as { file_id: string }).file_id.startsWith('file_'),
     },
     {

@@ -157,7 +157,7 @@ describe('the networks have no way out', () => {
       'tasks/record',
     ]);
     expect(standing('DispatcherGroup')).toEqual(['tasks/cancel-run', 'tasks/probe-sandbox', 'tasks/run-in-sandbox']);
-    expect([...functions().values()].filter((fn) => fn.Properties.VpcConfig)).toHaveLength(12);
+    expect([...functions().values()].filter((fn) => fn.Properties.VpcConfig)).toHaveLength(13);
   });
 
   it('sandboxes resolve the registry’s names and no other', () => {
@@ -259,7 +259,10 @@ describe('who may do what', () => {
         'tasks/probe-sandbox',
       ],
     ],
-    ['identity', ['api/auth', 'api/identity', 'events/jwks-refresher', 'events/key-rotation']],
+    [
+      'identity',
+      ['api/auth', 'api/identity', 'api/security', 'events/jwks-refresher', 'events/key-rotation', 'events/security-monitor'],
+    ],
     [
       'ephemera',
       [
@@ -282,6 +285,27 @@ describe('who may do what', () => {
       whoMay(`dynamodb:${action}`, aboutTable(table)),
     );
     expect([...new Set(may)].sort()).toEqual(writers);
+  });
+
+  it.each([
+    ['jwks', ['events/jwks-refresher']],
+    ['key_*', ['api/identity', 'events/key-rotation']],
+    ['admins', ['api/auth', 'api/identity']],
+    ['user#*', ['api/auth', 'api/identity', 'api/security', 'events/security-monitor']],
+    ['any row', []],
+  ])('of the identity table, %s is written by %j', (rows, writers) => {
+    const rowsOf = ({ Condition }: Statement): unknown =>
+      (Condition as Record<string, Record<string, unknown>> | undefined)?.['ForAllValues:StringLike']?.['dynamodb:LeadingKeys'] ??
+      'any row';
+    const may = [...permissions()].filter(([, statements]) =>
+      statements.some(
+        (statement) =>
+          actionsOf(statement).some((action) => /^dynamodb:(Put|Update|Delete|BatchWrite)/.test(action)) &&
+          resourcesOf(statement).some(aboutTable('identity')) &&
+          [rowsOf(statement)].flat().includes(rows),
+      ),
+    );
+    expect(may.map(([role]) => entryOfRole(role)).sort()).toEqual(writers);
   });
 
   const ofKind = (kind: string) => (resource: unknown) => textOf(resource).endsWith(`/${kind}/*`);
@@ -481,7 +505,7 @@ describe('roles of other services', () => {
         return `${textOf(Properties.SourceArn).replace(/^<(\w+)\.Arn>$/, '$1')} ${textOf(Properties.FunctionName)}`;
       });
     expect(permitted.sort()).toEqual(targets.sort());
-    expect(targets).toHaveLength(5);
+    expect(targets).toHaveLength(7);
   });
 });
 
@@ -510,6 +534,7 @@ describe('what cannot be handled is kept', () => {
       'events-approval-changed-errors',
       'events-execution-changed-errors',
       'events-jwks-refresher-errors',
+      'events-key-rotation-errors',
       'events-keeper-errors',
       'events-reconciler-errors',
       'functions-throttled',
@@ -590,7 +615,7 @@ describe('what lasts', () => {
       string,
       Resource & { DeletionPolicy: string }
     >;
-    expect(Object.keys(tables)).toHaveLength(6);
+    expect(Object.keys(tables)).toHaveLength(7);
     for (const [id, table] of Object.entries(tables)) {
       expect(table.DeletionPolicy, id).toBe('Retain');
       expect(table.Properties.SSESpecification, id).toMatchObject({ SSEEnabled: true, SSEType: 'KMS' });

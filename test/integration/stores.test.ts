@@ -15,6 +15,7 @@ import { executionStoreContract } from '../contract/execution-store.ts';
 import { identityStoreContract } from '../contract/identity-store.ts';
 import { objectStoreContract } from '../contract/object-store.ts';
 import { sandboxStoreContract } from '../contract/sandbox-store.ts';
+import { securityStoreContract } from '../contract/security-store.ts';
 import { uploadStoreContract } from '../contract/upload-store.ts';
 import { output, settings } from '../support/faults.ts';
 
@@ -28,12 +29,23 @@ const { dynamoApprovals } = await import('../../functions/adapters/dynamo/approv
 const { dynamoExecutions } = await import('../../functions/adapters/dynamo/executions.ts');
 const { dynamoIdentities } = await import('../../functions/adapters/dynamo/identities.ts');
 const { dynamoSandboxes } = await import('../../functions/adapters/dynamo/sandboxes.ts');
+const { dynamoAdminAddresses, dynamoRestrictions, dynamoSecurityEvents, dynamoSecurityResponses } = await import(
+  '../../functions/adapters/dynamo/security.ts'
+);
 const { dynamoUploads } = await import('../../functions/adapters/dynamo/uploads.ts');
 const { s3Objects } = await import('../../functions/adapters/s3/objects.ts');
 
 const dynamo = new DynamoDBClient(settings);
 const suffix = randomUUID().slice(0, 8);
-const names = ['executions', 'sandboxes', 'approvals', 'audit', 'ephemera', 'identity'] as const satisfies TableName[];
+const names = [
+  'executions',
+  'sandboxes',
+  'approvals',
+  'audit',
+  'ephemera',
+  'identity',
+  'security',
+] as const satisfies TableName[];
 const nameOf = (table: (typeof names)[number]): string => `contract-${table}-${suffix}`;
 
 async function create(table: (typeof names)[number]): Promise<void> {
@@ -79,5 +91,11 @@ sandboxStoreContract('DynamoDB', async () => dynamoSandboxes(nameOf('sandboxes')
 approvalStoreContract('DynamoDB', async () => dynamoApprovals({ approvals: nameOf('approvals'), audit: nameOf('audit') }));
 apiKeyStoreContract('DynamoDB', async () => dynamoApiKeys({ identity: nameOf('identity'), audit: nameOf('audit') }));
 identityStoreContract('DynamoDB', async () => dynamoIdentities({ identity: nameOf('identity'), audit: nameOf('audit') }));
+securityStoreContract('DynamoDB', async () => ({
+  events: dynamoSecurityEvents(nameOf('security')),
+  responses: dynamoSecurityResponses({ security: nameOf('security'), audit: nameOf('audit') }),
+  restrictions: dynamoRestrictions(nameOf('security')),
+  adminAddresses: dynamoAdminAddresses(nameOf('security')),
+}));
 uploadStoreContract('DynamoDB', async () => dynamoUploads(nameOf('ephemera')));
 objectStoreContract('S3', async () => s3Objects(output('DataBucketName')));

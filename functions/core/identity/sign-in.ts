@@ -274,6 +274,18 @@ export async function endSession(
   return ended;
 }
 
+/** Ends every session of somebody, because somebody else, or the watch over security, says so. */
+export async function endSessionsOf(
+  parts: Pick<SignInParts, 'identities' | 'now'>,
+  userId: string,
+  by: { readonly actor: string; readonly reason: string },
+): Promise<void> {
+  const at = parts.now().toISOString();
+  const change = (row: IdentityRecord) => ({ ...row, valid_after: at, ended_sessions: [] });
+  const ended = await changeIdentity(parts, { user_id: userId }, 'all_signed_out', { reason: by.reason, by: by.actor }, change);
+  if (ended === 'busy') throw new Error(`the sessions of ${userId} could not be ended: others change the user`);
+}
+
 /** Ends every session of the actor: what was issued until now counts for nothing. */
 export const endAllSessions = (parts: Pick<SignInParts, 'identities' | 'now'>, actor: Actor): Promise<'ended' | 'busy'> =>
   changeIdentity(parts, actor, 'all_signed_out', {}, (row) => ({
@@ -284,7 +296,7 @@ export const endAllSessions = (parts: Pick<SignInParts, 'identities' | 'now'>, a
 
 async function changeIdentity(
   { identities, now }: Pick<SignInParts, 'identities' | 'now'>,
-  actor: Actor,
+  actor: Pick<Actor, 'user_id'>,
   action: string,
   details: Record<string, string>,
   change: (row: IdentityRecord) => IdentityRecord,
