@@ -75,7 +75,7 @@ export const FUNCTION_ENVIRONMENT = {
     /** Milliseconds one dispatcher serves a run before it hands over; below its Lambda timeout. */
     DISPATCH_BUDGET_MS: text,
   }),
-  'tasks/record': z.object({ ...executions, ...approvals, ...sandboxes, ...audit, ...data, ...valkey }),
+  'tasks/record': z.object({ ...executions, ...approvals, ...audit, ...data, ...valkey }),
   'tasks/cancel-run': z.object({ ...executions, ...sandboxes, ...ephemera }),
   'tasks/probe-sandbox': z.object({ ...sandboxes }),
   /** Counts requests for functions outside the VPC. */
@@ -105,7 +105,6 @@ export const FUNCTION_ENVIRONMENT = {
     UNTOUCHED_MS: text,
   }),
   'events/execution-changed': z.object({
-    ...executions,
     ...approvals,
     ...sandboxes,
     ...audit,

@@ -120,10 +120,12 @@ async function serve(found: Route, event: APIGatewayProxyEventV2, { authenticate
   const { contract } = found;
   const clientAddress = event.headers['x-airlock-client-address'] ?? '';
   const caller = contract.permission === 'public' ? null : await authenticate(event.headers, clientAddress);
-  const actor = caller?.actor ?? null;
-  if (actor) callers.set(event, actor);
   try {
-    if (actor) await limits.call(event, contract, actor, await watch.admit(actor, clientAddress));
+    const actor = caller?.actor ?? null;
+    if (actor) {
+      callers.set(event, actor);
+      await limits.call(event, contract, actor, await watch.admit(actor, clientAddress));
+    }
     const answer = await answerTo(found, event, actor, clientAddress);
     return { actor, answer, headers: caller?.headers ?? {} };
   } finally {
@@ -131,7 +133,8 @@ async function serve(found: Route, event: APIGatewayProxyEventV2, { authenticate
   }
 }
 
-async function answerTo({ contract, handle }: Route, event: APIGatewayProxyEventV2, actor: Actor | null, clientAddress: string) {
+async function answerTo(found: Route, event: APIGatewayProxyEventV2, actor: Actor | null, clientAddress: string) {
+  const { contract } = found;
   if (
     actor &&
     contract.permission !== 'signed_in' &&
@@ -149,7 +152,7 @@ async function answerTo({ contract, handle }: Route, event: APIGatewayProxyEvent
     requestId: event.requestContext.requestId,
     clientAddress,
   };
-  return await handle(request as unknown as ApiRequest<RouteContract>);
+  return await found.handle(request as unknown as ApiRequest<RouteContract>);
 }
 
 function parsePart(place: 'body' | 'query' | 'path', schema: z.ZodType | undefined, value: unknown): unknown {

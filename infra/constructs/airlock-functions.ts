@@ -296,7 +296,7 @@ export class AirlockFunctions extends Construct {
       Duration.minutes(2),
       network.functions,
       {
-        ...this.#table('EXECUTIONS', 'APPROVALS', 'SANDBOXES', 'AUDIT'),
+        ...this.#table('EXECUTIONS', 'APPROVALS', 'AUDIT'),
         ...this.#objects(),
         ...this.#valkey(),
       },
@@ -362,7 +362,7 @@ export class AirlockFunctions extends Construct {
     reconciler.mayCompleteTasksOf(stateMachineArn);
 
     const executionChanged = this.#add('events/execution-changed', TASK_TIMEOUT, undefined, {
-      ...this.#table('EXECUTIONS', 'APPROVALS', 'SANDBOXES', 'AUDIT'),
+      ...this.#table('APPROVALS', 'SANDBOXES', 'AUDIT'),
       CANCEL_RUN_FUNCTION: this.#nameOf('tasks/cancel-run'),
       PUSH_FUNCTION: this.#nameOf('live/push'),
     });

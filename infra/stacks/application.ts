@@ -99,8 +99,8 @@ export class ApplicationStack extends Stack {
     this.triggers.every(Duration.minutes(1), this.functions.get('events/reconciler'));
     this.triggers.every(Duration.minutes(15), this.functions.get('events/jwks-refresher'));
     this.triggers.every(Duration.hours(1), this.functions.get('events/audit-anchor'));
-    this.triggers.every(Duration.hours(1), this.functions.get('events/key-rotation'));
     this.triggers.every(Duration.minutes(1), this.functions.get('events/security-monitor'));
+    this.triggers.every(Duration.hours(1), this.functions.get('events/key-rotation'));
 
     if (encryptionKey) {
       const { functions, machine, clock, http, triggers } = this;

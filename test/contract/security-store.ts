@@ -63,8 +63,7 @@ export function securityStoreContract(name: string, open: () => Promise<Security
       const window: string[] = [];
       for await (const event of stores.events.since(later(100), later(300)))
         if (event.source_ip === ip) window.push(event.timestamp);
-      expect(window).toEqual([120, 240].map((seconds) => later(seconds).toISOString()).slice(0, window.length));
-      expect(window.length).toBeGreaterThanOrEqual(2);
+      expect(window).toEqual([120, 240].map((seconds) => later(seconds).toISOString()));
     });
 
     it('restricts a subject from the response on, until it ends or is reversed, and nobody else', async () => {

@@ -326,6 +326,21 @@ describe('who may do what', () => {
     expect(whoMay('s3:GetObject', ofKind(kind))).toEqual(readers);
   });
 
+  it('whoever reads a kind may also list it: to others S3 says of an object that is missing that it is forbidden', () => {
+    for (const [role, statements] of permissions()) {
+      const of = (action: string) => statements.filter((statement) => actionsOf(statement).includes(action));
+      const kinds = of('s3:GetObject')
+        .flatMap(resourcesOf)
+        .map((resource) => /[^/]+\/\*$/.exec(textOf(resource))?.[0]);
+      const listed = of('s3:ListBucket').map((statement) => JSON.stringify(statement.Condition ?? ''));
+      for (const kind of kinds)
+        expect(
+          listed.some((condition) => condition.includes(`"${kind}"`)),
+          `${entryOfRole(role)} lists ${kind}`,
+        ).toBe(true);
+    }
+  });
+
   it('what the audit is anchored in is locked for a year, for everybody', () => {
     const [, bucket] = resources('AWS::S3::Bucket').find(([id]) => /Audit[0-9A-F]{8}/.test(id)) ?? [];
     expect(bucket?.Properties).toMatchObject({
@@ -534,8 +549,8 @@ describe('what cannot be handled is kept', () => {
       'events-approval-changed-errors',
       'events-execution-changed-errors',
       'events-jwks-refresher-errors',
-      'events-key-rotation-errors',
       'events-keeper-errors',
+      'events-key-rotation-errors',
       'events-reconciler-errors',
       'functions-throttled',
       'keeper-silent',

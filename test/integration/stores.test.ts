@@ -6,9 +6,12 @@ import {
   DeleteTableCommand,
   DynamoDBClient,
   type KeySchemaElement,
+  PutItemCommand,
 } from '@aws-sdk/client-dynamodb';
-import { afterAll } from 'vitest';
-import { TABLES, type TableName } from '../../functions/contracts/tables.ts';
+import { afterAll, expect, it } from 'vitest';
+import type { Execution } from '../../functions/contracts/execution.ts';
+import { type IndexShape, TABLES, type TableName } from '../../functions/contracts/tables.ts';
+import { appendToChain, EMPTY_CHAIN } from '../../functions/core/audit/chain.ts';
 import { apiKeyStoreContract } from '../contract/api-key-store.ts';
 import { approvalStoreContract } from '../contract/approval-store.ts';
 import { executionStoreContract } from '../contract/execution-store.ts';
@@ -17,6 +20,7 @@ import { objectStoreContract } from '../contract/object-store.ts';
 import { sandboxStoreContract } from '../contract/sandbox-store.ts';
 import { securityStoreContract } from '../contract/security-store.ts';
 import { uploadStoreContract } from '../contract/upload-store.ts';
+import { newExecutionId, queuedExecution } from '../support/entities.ts';
 import { output, settings } from '../support/faults.ts';
 
 // The adapters' client is made when they are loaded, and finds its cloud in the environment, as in a function.
@@ -56,7 +60,7 @@ async function create(table: (typeof names)[number]): Promise<void> {
     { AttributeName: partition, KeyType: 'HASH' },
     ...(sort ? [{ AttributeName: sort, KeyType: 'RANGE' as const }] : []),
   ];
-  const indexes = Object.entries<{ partitionKey: string; sortKey: string }>(shape.indexes);
+  const indexes = Object.entries<IndexShape>(shape.indexes);
   const attributes = new Set([
     shape.partitionKey,
     sortKey,
@@ -75,7 +79,7 @@ async function create(table: (typeof names)[number]): Promise<void> {
         GlobalSecondaryIndexes: indexes.map(([IndexName, index]) => ({
           IndexName,
           KeySchema: keysOf(index.partitionKey, index.sortKey),
-          Projection: { ProjectionType: 'ALL' as const },
+          Projection: { ProjectionType: index.keysOnly ? ('KEYS_ONLY' as const) : ('ALL' as const) },
         })),
       }),
     }),
@@ -87,6 +91,27 @@ afterAll(() => Promise.all(names.map((table) => dynamo.send(new DeleteTableComma
 
 const executions = { executions: nameOf('executions'), audit: nameOf('audit'), ephemera: nameOf('ephemera') };
 executionStoreContract('DynamoDB', async () => dynamoExecutions(executions));
+
+it('a row that cannot be read hides none behind it, and is told of', async () => {
+  const store = dynamoExecutions(executions);
+  const torn = newExecutionId();
+  await dynamo.send(
+    new PutItemCommand({
+      TableName: nameOf('executions'),
+      Item: { execution_id: { S: torn }, open_phase: { S: 'awaiting_approval' }, updated_at: { S: '2020-01-01T00:00:00.000Z' } },
+    }),
+  );
+  const { queued_at: _, ...common } = queuedExecution();
+  const whole: Execution = { ...common, phase: 'awaiting_approval', status: 'pending' };
+  const submitted = { action: 'submitted', actor: 'user-1', at: whole.created_at, details: {} };
+  await store.create(whole, appendToChain(whole.execution_id, EMPTY_CHAIN, submitted).record, null);
+  const unreadable: string[] = [];
+  const read: string[] = [];
+  for await (const row of store.everyOpen('awaiting_approval', (id) => unreadable.push(id))) read.push(row.execution_id);
+  expect(unreadable).toEqual([torn]);
+  expect(read).toEqual([whole.execution_id]);
+});
+
 sandboxStoreContract('DynamoDB', async () => dynamoSandboxes(nameOf('sandboxes')), { runs: 10 });
 approvalStoreContract('DynamoDB', async () => dynamoApprovals({ approvals: nameOf('approvals'), audit: nameOf('audit') }));
 apiKeyStoreContract('DynamoDB', async () => dynamoApiKeys({ identity: nameOf('identity'), audit: nameOf('audit') }));

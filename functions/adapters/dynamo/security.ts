@@ -84,7 +84,9 @@ export function dynamoSecurityEvents(table: string): SecurityEventStore {
         let last: Item | undefined;
         do {
           const page = await queryDay(dayOf(new Date(at).toISOString()), last ? { ExclusiveStartKey: last } : {});
-          yield* (page.Items ?? []).map(fromItem).filter((event) => Date.parse(event.timestamp) >= from.getTime());
+          yield* (page.Items ?? [])
+            .map(fromItem)
+            .filter(({ timestamp }) => Date.parse(timestamp) >= from.getTime() && Date.parse(timestamp) <= to.getTime());
           last = page.LastEvaluatedKey;
         } while (last);
       }

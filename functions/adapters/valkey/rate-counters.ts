@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
-import { ClientClosedError, ClientOfflineError, DisconnectsClientError, ErrorReply, SocketClosedUnexpectedlyError } from 'redis';
+import { ErrorReply } from 'redis';
 import { type EmptyAt, paceOf } from '../../core/limits/gcra.ts';
 import type { Counter, RateCounters } from '../../core/limits/ports.ts';
-import { connect, lazily, sendTo, withLimit } from './connection.ts';
+import { connect, isConnectionClosed, lazily, sendTo, withLimit } from './connection.ts';
 
 /**
  * The arithmetic of `core/limits/gcra.ts` over all buckets of a request, with the server's own clock: either each is filled, or none.
@@ -108,11 +108,6 @@ export function valkeyRateCounters(url: string): RateCounters & { close(): void 
 }
 
 const sha1 = (script: string): string => createHash('sha1').update(script).digest('hex');
-
-const isConnectionClosed = (error: unknown): boolean =>
-  [ClientClosedError, ClientOfflineError, DisconnectsClientError, SocketClosedUnexpectedlyError].some(
-    (kind) => error instanceof kind,
-  );
 
 function numberIn(value: unknown): number {
   const number = Number(value);

@@ -5,6 +5,7 @@
 import { z } from 'zod';
 import { riskLevel } from '../../contracts/approval.ts';
 import { approvalRule, operationType } from '../../contracts/approval-rule.ts';
+import { auditLevel } from '../../contracts/execution.ts';
 import { permission, roleName } from '../../contracts/identity.ts';
 import { language, resourceLimits } from '../../contracts/manifest.ts';
 
@@ -108,7 +109,7 @@ export const configurationSchema = z.strictObject({
       auto_approve: z.boolean(),
       requires_trusted_agent: z.boolean(),
       max_execution_time_seconds: seconds,
-      audit_level: z.literal('full'),
+      audit_level: auditLevel,
       roles: z.array(roleName),
     }),
   ),
@@ -131,8 +132,14 @@ export const configurationSchema = z.strictObject({
     max_cpu: z.number().positive(),
     max_execution_time_seconds: seconds,
   }),
-  /** Of one person at the same time; a role left out has no limit of its own. */
-  roleLimits: z.record(roleName, z.strictObject({ max_concurrent_executions: z.int().positive() })),
+  /** Of one person. Without one of its own a role may have any number running, and MAX_OPEN_EXECUTIONS that are not done. */
+  roleLimits: z.record(
+    roleName,
+    z.strictObject({
+      max_concurrent_executions: z.int().positive().optional(),
+      max_open_executions: z.int().positive().optional(),
+    }),
+  ),
   sandboxPool: z.strictObject({
     /** Tasks kept, those in use included. */
     size: z.int().positive(),

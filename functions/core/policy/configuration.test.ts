@@ -183,7 +183,7 @@ describe('a mistake is refused with file, line, path, expectation and what came'
     ['nobody who may decide', [HUMANS, '["approver", "admin"]', '[]'], 'code_execution.eligible_roles', 'at least one of'],
     ['an unknown role', [SECURITY, '["developer", "admin"]', '["dev"]'], 'roles[0]', 'a role described in'],
     ['network access', [INTERPRETER, 'network_access: false', 'network_access: true'], 'security.network_access', 'false'],
-    ['a lower audit level', [SECURITY, '"full"', '"none"'], 'audit_level', 'full'],
+    ['an audit level below every record', [SECURITY, '"full"', '"none"'], 'audit_level', 'full, standard'],
     ['a writable root', [SECURITY, 'read_only: true', 'read_only: false'], 'filesystem.read_only', 'true'],
     [
       'time over the ceiling',
