@@ -386,13 +386,14 @@ export class AirlockFunctions extends Construct {
     const { auditBucket } = this.#props.data;
     const anchor = this.#add(
       'events/audit-anchor',
-      Duration.minutes(5),
+      Duration.minutes(15),
       undefined,
       {
         ...this.#table('AUDIT'),
         AUDIT_BUCKET: auditBucket.bucketName,
       },
-      1024,
+      // An hour of 400 000 records takes a gigabyte (docs/architecture.md).
+      3008,
     );
     tables.audit.allow(anchor.lambda, 'Query');
     anchor.allow(

@@ -42,18 +42,20 @@ return answer`;
 const keyOf = ({ key }: Counter): string => `{limits}:${key}`;
 
 /** A function that just woke has to connect first; after that a server in the same network answers in well under a millisecond. */
-const CONNECT_MS = 250;
-const COMMAND_MS = 100;
+const DEADLINES = { connectMs: 250, commandMs: 100 };
 
 /** Throws when Valkey does not answer in time, or not with what the script says. */
-export function valkeyRateCounters(url: string): RateCounters & { close(): void } {
-  const connection = lazily(() => connect(url, CONNECT_MS));
+export function valkeyRateCounters(
+  url: string,
+  { connectMs, commandMs }: typeof DEADLINES = DEADLINES,
+): RateCounters & { close(): void } {
+  const connection = lazily(() => connect(url, connectMs));
   // Early, so that the first request finds it open.
   connection.get().catch(() => {});
 
   const send = async <T>(key: string, args: string[]): Promise<T> => {
-    const client = await withLimit(connection.get(), CONNECT_MS);
-    return await withLimit(sendTo<T>(client, key, args), COMMAND_MS);
+    const client = await withLimit(connection.get(), connectMs);
+    return await withLimit(sendTo<T>(client, key, args), commandMs);
   };
 
   /** A connection may have been closed while the function slept; then it is opened once more. What was late is not tried again. */
