@@ -417,7 +417,7 @@ export class AirlockFunctions extends Construct {
       ? `${settings.stage.local.emulatorUrl}/${pool.userPoolId}/.well-known/jwks.json`
       : `https://cognito-idp.${Stack.of(this).region}.${Stack.of(this).urlSuffix}/${pool.userPoolId}/.well-known/jwks.json`;
     const refresher = this.#add('events/jwks-refresher', TASK_TIMEOUT, undefined, { ...this.#table('IDENTITY'), JWKS_URL: jwks });
-    tables.identity.allow(refresher.lambda, 'PutItem');
+    tables.identity.allowOn('jwks', refresher.lambda, 'PutItem');
   }
 
   #add<N extends FunctionName>(

@@ -29,6 +29,7 @@ const WATCHED: readonly FunctionName[] = [
   'events/execution-changed',
   'events/approval-changed',
   'events/jwks-refresher',
+  'events/key-rotation',
   'tasks/advance-approval',
   'tasks/issue-ticket',
   'tasks/record',

@@ -287,6 +287,27 @@ describe('who may do what', () => {
     expect([...new Set(may)].sort()).toEqual(writers);
   });
 
+  it.each([
+    ['jwks', ['events/jwks-refresher']],
+    ['key_*', ['api/identity', 'events/key-rotation']],
+    ['admins', ['api/auth', 'api/identity']],
+    ['user#*', ['api/auth', 'api/identity', 'api/security', 'events/security-monitor']],
+    ['any row', []],
+  ])('of the identity table, %s is written by %j', (rows, writers) => {
+    const rowsOf = ({ Condition }: Statement): unknown =>
+      (Condition as Record<string, Record<string, unknown>> | undefined)?.['ForAllValues:StringLike']?.['dynamodb:LeadingKeys'] ??
+      'any row';
+    const may = [...permissions()].filter(([, statements]) =>
+      statements.some(
+        (statement) =>
+          actionsOf(statement).some((action) => /^dynamodb:(Put|Update|Delete|BatchWrite)/.test(action)) &&
+          resourcesOf(statement).some(aboutTable('identity')) &&
+          [rowsOf(statement)].flat().includes(rows),
+      ),
+    );
+    expect(may.map(([role]) => entryOfRole(role)).sort()).toEqual(writers);
+  });
+
   const ofKind = (kind: string) => (resource: unknown) => textOf(resource).endsWith(`/${kind}/*`);
 
   it.each([
@@ -529,6 +550,7 @@ describe('what cannot be handled is kept', () => {
       'events-execution-changed-errors',
       'events-jwks-refresher-errors',
       'events-keeper-errors',
+      'events-key-rotation-errors',
       'events-reconciler-errors',
       'functions-throttled',
       'keeper-silent',

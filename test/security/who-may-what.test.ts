@@ -29,7 +29,7 @@ const UNKNOWN = '01900000-0000-7000-8000-000000000000';
 const pathOf = ({ path }: RouteContract): string =>
   path.replace(/\{(\w+?)_id\}/g, (_, name: string) => {
     if (name === 'standing_approval') return `std_${'0'.repeat(64)}`;
-    const prefixes: Record<string, string> = { execution: 'exec_', approval: 'apr_', file: 'file_', user: '' };
+    const prefixes: Record<string, string> = { execution: 'exec_', approval: 'apr_', file: 'file_', response: 'rsp_', user: '' };
     if (name === 'key') return `key_${'0'.repeat(24)}`;
     return `${prefixes[name] ?? `${name}_`}${UNKNOWN}`;
   });
