@@ -23,6 +23,13 @@ export function createEdgeServer(configuration: EdgeConfiguration, log: (line: s
   const agent = new Agent({ keepAlive: true, timeout: 30_000, scheduling: 'lifo' });
   const proxy = createProxyServer({ agent, ignorePath: true, changeOrigin: true });
 
+  // Each request brings its own way to answer a fault. Some come after that, as from a connection that was cut; without a listener they
+  // would end this process, and with it everybody's connections.
+  proxy.on('error', (error, _request, to) => {
+    log(`connection cut: ${error.message}`);
+    to?.destroy();
+  });
+
   // Whatever ends the answer, ends the work for it.
   proxy.on('proxyReq', (upstream, _request, response) => response.once('close', () => upstream.destroy()));
 
