@@ -30,7 +30,8 @@ const environment = environmentOf('api/auth');
 const { authentication, authorization } = readConfiguration().security;
 const { jwt, mfa, sso } = authentication;
 const rules = { groupRoles: sso.group_roles, known: Object.keys(authorization.roles) };
-const { SIGN_IN_PAGE_URL: pageUrl, PAGE_CLIENT_ID: pageClientId } = environment;
+const pageUrl = environment.SIGN_IN_PAGE_URL;
+const pageClientId = environment.PAGE_CLIENT_ID;
 const parts = {
   pool: cognitoSignIn(environment.USER_POOL_CLIENT_ID, rules),
   pagePool: cognitoSignIn(pageClientId ?? environment.USER_POOL_CLIENT_ID, rules),
