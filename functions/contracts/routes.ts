@@ -23,6 +23,16 @@ import { getRateLimits, resetRateLimits } from './routes/limits.ts';
 import { createLiveTicket } from './routes/live.ts';
 import { getPageSession, openPageSession, renewPageSession } from './routes/page-session.ts';
 import { beginPageSignIn, finishPageSignIn } from './routes/page-sign-in.ts';
+import {
+  commentOnPage,
+  decideOnPage,
+  showApproval,
+  showApprovals,
+  showSignIn,
+  signInOnPage,
+  signOutOnPage,
+  withdrawOnPage,
+} from './routes/pages.ts';
 import { listSecurityEvents, listSecurityResponses, respondToThreat, reverseResponse } from './routes/security.ts';
 
 export const ROUTES_OF_FUNCTION = {
@@ -39,6 +49,11 @@ export const ROUTES_OF_FUNCTION = {
     dryRunApprovalRules,
     listStandingApprovals,
     revokeStandingApproval,
+    showApprovals,
+    showApproval,
+    decideOnPage,
+    commentOnPage,
+    withdrawOnPage,
   ],
   auth: [
     login,
@@ -51,6 +66,9 @@ export const ROUTES_OF_FUNCTION = {
     renewPageSession,
     beginPageSignIn,
     finishPageSignIn,
+    showSignIn,
+    signInOnPage,
+    signOutOnPage,
   ],
   identity: [getMe, listUsers, getUser, updateUser, createApiKey, listApiKeys, rotateApiKey, revokeApiKey],
   audit: [listAudit],

@@ -14,6 +14,7 @@ import { type Authenticate, authentication } from './authentication.ts';
 import { ApiError, fieldErrorsOf, problemOf } from './errors.ts';
 import { isThroughFrontDoor } from './front-door.ts';
 import { log } from './log.ts';
+import { asOfPage, isJustNotSignedIn, readForm, refusedPage } from './pages.ts';
 import { type CountingSettings, type RequestLimits, requestLimits } from './rate-limits.ts';
 import { type Watch, watchOver } from './watch.ts';
 
@@ -90,8 +91,10 @@ export function apiHandler(settings: Settings, routes: readonly Route[]) {
 
   return middy()
     .use(
-      answerErrors(limits, (event, code) =>
-        watch.refused(event, byKey.get(event.routeKey)?.contract, callers.get(event) ?? null, code),
+      answerErrors(
+        limits,
+        (event) => byKey.get(event.routeKey)?.contract,
+        (event, code) => watch.refused(event, byKey.get(event.routeKey)?.contract, callers.get(event) ?? null, code),
       ),
     )
     .use(throughFrontDoor(settings.FRONT_DOOR_SECRET))
@@ -127,7 +130,8 @@ interface Guards {
 async function serve(found: Route, event: APIGatewayProxyEventV2, { authenticate, limits, watch, callers }: Guards) {
   const { contract } = found;
   const clientAddress = event.headers['x-airlock-client-address'] ?? '';
-  const caller = contract.permission === 'public' ? null : await authenticate(event, clientAddress);
+  const caller =
+    contract.permission === 'public' ? null : await authenticate(contract.page ? asOfPage(event) : event, clientAddress);
   try {
     const actor = caller?.actor ?? null;
     if (actor) {
@@ -155,7 +159,7 @@ async function answerTo(found: Route, event: APIGatewayProxyEventV2, actor: Acto
     actor,
     params: parsePart('path', contract.params, event.pathParameters ?? {}),
     query: parsePart('query', contract.query ?? z.strictObject({}), queryOf(event)),
-    body: contract.body ? parsePart('body', contract.body, readBody(event, contract.bodyMaxBytes ?? BODY_MAX_BYTES)) : undefined,
+    body: contract.body ? parsePart('body', contract.body, bodyOf(event, contract)) : undefined,
     headers: event.headers,
     cookies: event.cookies,
     requestId: event.requestContext.requestId,
@@ -188,6 +192,9 @@ function queryOf(event: APIGatewayProxyEventV2): Record<string, string> {
   }
   return query;
 }
+
+const bodyOf = (event: APIGatewayProxyEventV2, { page, bodyMaxBytes = BODY_MAX_BYTES }: RouteContract): unknown =>
+  page ? readForm(event, bodyMaxBytes) : readBody(event, bodyMaxBytes);
 
 function readBody(event: APIGatewayProxyEventV2, maxBytes: number): unknown {
   const type = event.headers['content-type'] ?? '';
@@ -262,6 +269,7 @@ function throughFrontDoor(secret: string): middy.MiddlewareObj<APIGatewayProxyEv
 
 function answerErrors(
   limits: RequestLimits,
+  contractOf: (event: APIGatewayProxyEventV2) => RouteContract | undefined,
   noteRefusal: (event: APIGatewayProxyEventV2, code: ApiErrorCode) => Promise<void>,
 ): middy.MiddlewareObj<APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2> {
   return {
@@ -271,13 +279,17 @@ function answerErrors(
       const known = error instanceof ApiError ? error : new ApiError('internal_error', `Tell us this request id: ${requestId}`);
       if (known === error) log.info('refused', { request_id: requestId, route: event.routeKey, code: known.code });
       else log.error('failed', error, { request_id: requestId, route: event.routeKey });
-      await noteRefusal(event, known.code);
+      const isPage = contractOf(event)?.page === true;
+      if (!(isPage && isJustNotSignedIn(event, known))) await noteRefusal(event, known.code);
       const problem = problemOf(known, requestId);
-      request.response = jsonAnswer(problem.status, problem, {
+      const page = isPage ? refusedPage(event, known, problem) : null;
+      const answer = jsonAnswer(page?.statusCode ?? problem.status, problem, {
         ...limits.headersOf(event),
         ...known.headers,
         'x-request-id': requestId,
+        ...page?.headers,
       });
+      request.response = page ? { ...answer, body: page.body ?? '' } : answer;
     },
   };
 }

@@ -1,6 +1,7 @@
 import { dynamoApprovals } from '../../adapters/dynamo/approvals.ts';
 import { dynamoExecutions } from '../../adapters/dynamo/executions.ts';
 import { dynamoIdentities } from '../../adapters/dynamo/identities.ts';
+import { dynamoNonces } from '../../adapters/dynamo/nonces.ts';
 import { s3Objects } from '../../adapters/s3/objects.ts';
 import { taskTokens } from '../../adapters/sfn/machine.ts';
 import type { Approval, ApprovalView } from '../../contracts/approval.ts';
@@ -8,21 +9,25 @@ import * as routes from '../../contracts/routes/approvals.ts';
 import { maySee } from '../../core/approval/access.ts';
 import { updateApproval } from '../../core/approval/change.ts';
 import { contextOf } from '../../core/approval/context.ts';
-import type { ChangeOutcome } from '../../core/approval/decide.ts';
+import { type ChangeOutcome, hasExpired } from '../../core/approval/decide.ts';
 import { dryRun } from '../../core/approval/dry-run.ts';
+import { capacityOf } from '../../core/approval/eligibility.ts';
 import { listFor } from '../../core/approval/list.ts';
 import { addComment, delegate, withdrawByRequester } from '../../core/approval/places.ts';
 import { revoke } from '../../core/approval/standing.ts';
+import { decidable } from '../../core/approval/versions.ts';
 import { approvalSummaryOf, approvalViewOf } from '../../core/approval/view.ts';
 import { readManifest } from '../../core/execution/manifest.ts';
 import { type Actor, permissionsOf } from '../../core/identity/actor.ts';
+import { authorize } from '../../core/identity/authorize.ts';
 import { apiHandler, ok, route } from '../../runtime/api-handler.ts';
 import { readConfiguration } from '../../runtime/configuration.ts';
 import { environmentOf } from '../../runtime/environment.ts';
 import { ApiError, refuseCursor } from '../../runtime/errors.ts';
 import { log } from '../../runtime/log.ts';
 import { clock, wait } from '../../runtime/system.ts';
-import { decision } from './decision.ts';
+import { decision, delegatorsOf } from './decision.ts';
+import { approvalPages } from './pages.ts';
 
 const environment = environmentOf('api/approvals');
 const configuration = readConfiguration();
@@ -90,13 +95,23 @@ export const handler = apiHandler(environment, [
     }
     throw new ApiError('conflict', 'The standing approval is being used right now. Try again.');
   }),
+
+  ...approvalPages({
+    ...{ approvals, nonces: dynamoNonces(environment.EPHEMERA_TABLE), clock },
+    ...{ seenRequest, viewOf, change, decideAs, whyNot },
+  }),
 ]);
 
+type Change = (request: Approval) => ChangeOutcome | Promise<ChangeOutcome>;
+
+const changed = async (actor: Actor, approvalId: string, wanted: Change) =>
+  ok(await viewOf(await change(actor, approvalId, wanted)));
+
 /** Makes a change of a request that the actor may see; what refuses it is the answer. */
-async function changed(actor: Actor, approvalId: string, change: (request: Approval) => ChangeOutcome | Promise<ChangeOutcome>) {
+async function change(actor: Actor, approvalId: string, wanted: Change): Promise<Approval> {
   await seenRequest(actor, approvalId);
   const { row } = await updateApproval(approvals, approvalId, clock.now(), async (request) => {
-    const outcome = await change(request);
+    const outcome = await wanted(request);
     if (outcome.outcome === 'refused') throw new ApiError(outcome.code, outcome.detail);
     return outcome;
   });
@@ -107,7 +122,18 @@ async function changed(actor: Actor, approvalId: string, change: (request: Appro
       .complete(row.task_token)
       .catch((error: unknown) => log.error('waking the machine failed', error, { approval_id: row.approval_id }));
   }
-  return ok(await viewOf(row));
+  return row;
+}
+
+/** In the words in which the decision itself would be refused; whatever a version wants of it, somebody may decide on one of them. */
+async function whyNot(actor: Actor, row: Approval): Promise<string | null> {
+  if (row.status !== 'open') return `This request is ${row.status}; there is nothing left to decide.`;
+  if (hasExpired(row, clock.now())) return 'This request has expired; nothing runs.';
+  if (!authorize(actor, 'approve')) return 'Deciding needs the permission approve.';
+  const delegators = await delegatorsOf(identities, row);
+  const capacities = decidable(row).map((digest) => capacityOf(row, actor, digest, clock.now(), delegators));
+  const refusals = capacities.flatMap((capacity) => (capacity.may ? [] : [capacity.detail]));
+  return refusals.length === capacities.length ? (refusals[0] ?? 'Nobody decides this.') : null;
 }
 
 async function viewOf(row: Approval): Promise<ApprovalView> {
