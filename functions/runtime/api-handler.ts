@@ -115,8 +115,9 @@ export function apiHandler(settings: Settings, routes: readonly Route[]) {
       const body = schemaOf(found.contract, answer.status).parse(answer.body);
       const sent = { ...limits.headersOf(event), ...headers, ...answer.headers, 'x-request-id': event.requestContext.requestId };
       const cookies = answer.cookies ? { cookies: [...answer.cookies] } : {};
-      if (!answer.raw) return { ...jsonAnswer(Number(answer.status), body, sent), ...cookies };
-      return { ...jsonAnswer(Number(answer.status), null, { ...sent, 'content-type': answer.raw.type }), body: answer.raw.text };
+      const { raw } = answer;
+      if (!raw) return { ...jsonAnswer(Number(answer.status), body, sent), ...cookies };
+      return { ...jsonAnswer(Number(answer.status), null, { ...sent, 'content-type': raw.type }), body: raw.text, ...cookies };
     });
 }
 

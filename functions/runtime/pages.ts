@@ -7,6 +7,7 @@ import type { Html } from '../core/text/html.ts';
 import { sessionCookieOf } from './cookies.ts';
 import { ApiError } from './errors.ts';
 
+const SIGN_IN = '/sign-in';
 const TYPE = 'text/html; charset=utf-8';
 /** A function may answer with 6 MB, in which some of these bytes are written as two. */
 const PAGE_MAX_BYTES = 2.5 * 1024 * 1024;
@@ -74,7 +75,7 @@ export class PageError extends ApiError {
 
 /** Somebody who opens a page before signing in has tried nothing. */
 export const isJustNotSignedIn = (event: APIGatewayProxyEventV2, { code }: ApiError): boolean =>
-  code === 'unauthenticated' && !event.rawPath.startsWith('/sign-') && sessionCookieOf(event) === null;
+  code === 'unauthenticated' && event.rawPath !== SIGN_IN && sessionCookieOf(event) === null;
 
 /** Whoever is not signed in, or no longer, is led to where one signs in, and from there back to the page they wanted. */
 export function refusedPage(
@@ -85,11 +86,11 @@ export function refusedPage(
   readonly headers: Record<string, string>;
 } {
   const { method } = event.requestContext.http;
-  if (problem.status === 401 && !event.rawPath.startsWith('/sign-')) {
+  if (problem.status === 401 && event.rawPath !== SIGN_IN) {
     // What a form would have done is not done after signing in: its page is shown again.
-    const page = method === 'GET' ? event.rawPath : event.rawPath.slice(0, event.rawPath.lastIndexOf('/'));
+    const page = method === 'GET' ? event.rawPath : event.rawPath.slice(0, event.rawPath.lastIndexOf('/')) || '/approvals';
     const query = method === 'GET' && event.rawQueryString !== '' ? `?${event.rawQueryString}` : '';
-    const { headers } = seeOther(`/sign-in?return_to=${encodeURIComponent(`${page}${query}`)}`);
+    const { headers } = seeOther(`${SIGN_IN}?return_to=${encodeURIComponent(`${page}${query}`)}`);
     return { statusCode: 303, headers: { ...headers, 'content-type': TYPE }, body: '' };
   }
   return {

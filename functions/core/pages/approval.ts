@@ -51,7 +51,7 @@ ${factsOf([
   ['Agent of', view.agent_owner === null ? null : shown(view.agent_owner.email)],
   ['Team', view.team],
   ['Their reason', view.justification === null ? 'none given' : shown(view.justification)],
-  ['Why it needs you', view.reasons.map(shown).join(' ') || 'the rule says so'],
+  ['Why it needs you', view.reasons.map(shown).join('; ') || 'the rule says so'],
   ['Asked', timeOf(view.created_at)],
   ['Expires', view.status === 'open' ? deadline(view.expires_at, now) : null],
 ])}
@@ -72,16 +72,19 @@ ${factsOf([
   ['Stages', rule.stages.length > 1 ? rule.stages.map((stage) => stage.name).join(', then ') : null],
   ['May decide', who.join('; ') || 'nobody'],
   ['Joins next', next === null ? null : html`${next.level}, ${deadline(next.at, now)}`],
-  ['Rule', html`${rule.name} (${view.rule_reasons.map(shown).join(' ')})`],
+  ['Rule', html`${rule.name} (${view.rule_reasons.map(shown).join('; ')})`],
 ])}</section>`;
 }
 
 const findingOf = ({ level, message, line }: Finding): Html =>
   html`<li>${tagOf(level)} ${shown(message)}${line === null ? '' : ` (line ${line})`}</li>`;
 
-const risksOf = (view: ApprovalView): Html => html`<section aria-labelledby="risk"><h2 id="risk">Risk</h2>
-<ul>${view.risk_factors.map((factor) => html`<li>${shown(factor)}</li>`)}${view.findings.map(findingOf)}</ul>
+function risksOf(view: ApprovalView): Html {
+  const known = [...view.risk_factors.map((factor) => html`<li>${shown(factor)}</li>`), ...view.findings.map(findingOf)];
+  return html`<section aria-labelledby="risk"><h2 id="risk">Risk</h2>
+${known.length > 0 ? html`<ul>${known}</ul>` : html`<p>Nothing in it raises the risk.</p>`}
 ${hiddenOf(view)}</section>`;
+}
 
 function hiddenOf({ context }: ApprovalView): Html {
   const { hidden_characters_total: total, hidden_characters: found } = context;

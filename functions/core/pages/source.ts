@@ -47,8 +47,8 @@ export function remarksOn(text: string): string[] {
   const trailing = lines.filter((line) => /[ \t]\r?$/.test(line)).length;
   const returns = lines.filter((line) => line.endsWith('\r')).length;
   return [
-    ...(trailing > 0 ? [`${trailing} of its lines end in white space, which is marked.`] : []),
-    ...(returns > 0 ? [`${returns} of its lines end as on Windows (CR LF).`] : []),
+    ...(trailing > 0 ? [`White space at the end of ${trailing === 1 ? 'one line' : `${trailing} lines`} is marked.`] : []),
+    ...(returns > 0 ? [`${returns === 1 ? 'One line ends' : `${returns} lines end`} as on Windows (CR LF).`] : []),
   ];
 }
 
