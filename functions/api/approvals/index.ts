@@ -13,6 +13,7 @@ import { type ChangeOutcome, hasExpired } from '../../core/approval/decide.ts';
 import { dryRun } from '../../core/approval/dry-run.ts';
 import { capacityOf } from '../../core/approval/eligibility.ts';
 import { listFor } from '../../core/approval/list.ts';
+import { endedWithin, metricsOf } from '../../core/approval/metrics.ts';
 import { addComment, delegate, withdrawByRequester } from '../../core/approval/places.ts';
 import { revoke } from '../../core/approval/standing.ts';
 import { decidable } from '../../core/approval/versions.ts';
@@ -71,6 +72,17 @@ export const handler = apiHandler(environment, [
   route(routes.withdrawApproval, async ({ actor, params, body }) =>
     changed(actor, params.approval_id, (request) => withdrawByRequester(request, actor, body.reason ?? null, clock.now())),
   ),
+
+  route(routes.getApprovalMetrics, async ({ query }) => {
+    const { to = clock.now().toISOString() } = query;
+    const { from = new Date(Date.parse(to) - METRICS_MS).toISOString() } = query;
+    if (from >= to) {
+      const errors = [{ field: 'query.from', expected: `a time before ${to}`, received: from }];
+      throw new ApiError('validation_failed', 'The time ends before it begins.', { errors });
+    }
+    const { rows, complete } = await endedWithin(approvals, { from, to });
+    return ok(metricsOf(rows, { from, to }, complete));
+  }),
 
   route(routes.listApprovalRules, async () => ok({ rules: configuration.approvalRules })),
 
@@ -141,6 +153,8 @@ async function viewOf(row: Approval): Promise<ApprovalView> {
   const context = await contextOf({ executions, approvals, identities, objects, configuration }, row, manifest);
   return approvalViewOf(row, manifest, context, clock.now());
 }
+
+const METRICS_MS = 30 * 86_400_000;
 
 const OPENING_TRIES = 20;
 const OPENING_PAUSE_MS = 100;
