@@ -19,7 +19,13 @@ export function identityStoreContract(name: string, open: () => Promise<Identity
     };
     const change = (userId: string, wanted: Omit<UserChange, 'reason'>) => {
       const directory = { setRoles: async () => {}, setEnabled: async () => {}, signOut: async () => {} };
-      return changeUser({ identities: store, directory }, actorOf(['admin'], 'boss'), userId, { ...wanted, reason: 'x' }, NOW);
+      return changeUser(
+        { identities: store, directory, granted: {} },
+        actorOf(['admin'], 'boss'),
+        userId,
+        { ...wanted, reason: 'x' },
+        NOW,
+      );
     };
 
     it('are made by the first sign-in; later ones keep what an admin set', async () => {

@@ -12,7 +12,7 @@ import type { AdminAddresses, Restrictions, SecurityEventStore, SecurityResponse
 import { subjectName } from '../../core/security/responses.ts';
 import { appendAudit, changeOf, createOnly, transact } from './changes.ts';
 import { documents } from './client.ts';
-import { CursorInvalid, decodeCursor, encodeCursor } from './cursor.ts';
+import { CursorInvalid, encodeCursor, readFrom } from './cursor.ts';
 
 type Item = Record<string, unknown>;
 
@@ -57,26 +57,27 @@ export function dynamoSecurityEvents(table: string): SecurityEventStore {
     },
 
     async list(filter, limit, cursor) {
-      const { on_day: standing, ...key } = decodeCursor(cursor) ?? {};
-      const oldest = Date.parse(dayOf(new Date(filter.from).toISOString()));
-      let at = Date.parse(typeof standing === 'string' ? standing : dayOf(new Date(filter.to).toISOString()));
-      if (Number.isNaN(at)) throw new CursorInvalid('the cursor names no day');
-      let start: Item | undefined = Object.keys(key).length > 0 ? key : undefined;
-      const events: SecurityEvent[] = [];
-      for (let reads = 0; at >= oldest; reads += 1) {
-        const day = dayOf(new Date(at).toISOString());
-        if (events.length >= limit || reads >= MAX_READS)
-          return { items: events, cursor: encodeCursor({ ...start, on_day: day }) };
-        const page = await queryDay(day, {
-          ScanIndexForward: false,
-          Limit: limit - events.length,
-          ...(start ? { ExclusiveStartKey: start } : {}),
-        });
-        events.push(...(page.Items ?? []).map(fromItem).filter((event) => matches(event, filter)));
-        start = page.LastEvaluatedKey;
-        if (!start) at -= DAY_MS;
-      }
-      return { items: events, cursor: null };
+      return await readFrom(cursor, async ({ on_day: standing, ...key } = {}) => {
+        const oldest = Date.parse(dayOf(new Date(filter.from).toISOString()));
+        let at = Date.parse(typeof standing === 'string' ? standing : dayOf(new Date(filter.to).toISOString()));
+        if (Number.isNaN(at)) throw new CursorInvalid('the cursor names no day');
+        let start: Item | undefined = Object.keys(key).length > 0 ? key : undefined;
+        const events: SecurityEvent[] = [];
+        for (let reads = 0; at >= oldest; reads += 1) {
+          const day = dayOf(new Date(at).toISOString());
+          if (events.length >= limit || reads >= MAX_READS)
+            return { items: events, cursor: encodeCursor({ ...start, on_day: day }) };
+          const page = await queryDay(day, {
+            ScanIndexForward: false,
+            Limit: limit - events.length,
+            ...(start ? { ExclusiveStartKey: start } : {}),
+          });
+          events.push(...(page.Items ?? []).map(fromItem).filter((event) => matches(event, filter)));
+          start = page.LastEvaluatedKey;
+          if (!start) at -= DAY_MS;
+        }
+        return { items: events, cursor: null };
+      });
     },
 
     async *since(from, to) {
@@ -156,19 +157,20 @@ export function dynamoSecurityResponses(tables: { readonly security: string; rea
     },
 
     async list(limit, cursor) {
-      const start = decodeCursor(cursor);
-      const { Items, LastEvaluatedKey } = await documents.send(
-        new QueryCommand({
-          TableName: table,
-          KeyConditionExpression: 'pk = :pk',
-          ExpressionAttributeValues: { ':pk': RESPONSES },
-          ScanIndexForward: false,
-          ConsistentRead: true,
-          Limit: limit,
-          ...(start ? { ExclusiveStartKey: start } : {}),
-        }),
-      );
-      return { items: (Items ?? []).map(fromItem), cursor: encodeCursor(LastEvaluatedKey) };
+      return await readFrom(cursor, async (start) => {
+        const { Items, LastEvaluatedKey } = await documents.send(
+          new QueryCommand({
+            TableName: table,
+            KeyConditionExpression: 'pk = :pk',
+            ExpressionAttributeValues: { ':pk': RESPONSES },
+            ScanIndexForward: false,
+            ConsistentRead: true,
+            Limit: limit,
+            ...(start ? { ExclusiveStartKey: start } : {}),
+          }),
+        );
+        return { items: (Items ?? []).map(fromItem), cursor: encodeCursor(LastEvaluatedKey) };
+      });
     },
   };
 }

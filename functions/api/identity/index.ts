@@ -66,8 +66,15 @@ export const handler = apiHandler(environment, [
       throw new ApiError('validation_failed', 'There is no such role.', { errors });
     }
     if (body.owner_id) await mustBeAPerson(body.owner_id, params.user_id);
-    const changed = await changeUser({ identities, directory }, actor, params.user_id, body, clock.now());
+    const changed = await changeUser(
+      { identities, directory, granted: security.authorization.roles },
+      actor,
+      params.user_id,
+      body,
+      clock.now(),
+    );
     if (changed.outcome === 'not_found') throw notFound();
+    if (changed.outcome === 'forbidden') throw new ApiError('forbidden', changed.detail);
     if (changed.outcome === 'last_admin') {
       throw new ApiError('conflict', 'This is the last enabled admin. Make somebody else an admin first.');
     }
