@@ -11,6 +11,7 @@ export const securityEventType = z.enum([
   'suspicious_activity',
   'permission_denied',
   'credential_copied',
+  'key_new_network',
   'limiter_degraded',
   'security_response',
   'response_reversed',
@@ -40,8 +41,14 @@ export type SecurityEvent = z.infer<typeof securityEvent>;
 export const responseKind = z.enum(['slow_down', 'require_sign_in', 'suspend_key', 'block_address']);
 export type ResponseKind = z.infer<typeof responseKind>;
 
+/** An address, or the half of IPv6 addresses that counts as one: `2001:db8:1:2::/64`. */
+export const addressOrNetwork = z
+  .ipv4()
+  .or(z.ipv6())
+  .or(z.cidrv6('expected an IPv6 network of 64 bits, as 2001:db8:1:2::/64').endsWith('/64'));
+
 export const responseSubject = z
-  .strictObject({ user_id: userId.optional(), key_id: keyId.optional(), address: z.ipv4().or(z.ipv6()).optional() })
+  .strictObject({ user_id: userId.optional(), key_id: keyId.optional(), address: addressOrNetwork.optional() })
   .refine((one) => Object.values(one).filter((value) => value !== undefined).length === 1, {
     error: 'expected exactly one of user_id, key_id, address',
   });
