@@ -7,6 +7,7 @@ import {
   delegateApproval,
   dryRunApprovalRules,
   getApproval,
+  getApprovalMetrics,
   listApprovalRules,
   listApprovals,
   listStandingApprovals,
@@ -23,6 +24,16 @@ import { getRateLimits, resetRateLimits } from './routes/limits.ts';
 import { createLiveTicket } from './routes/live.ts';
 import { getPageSession, openPageSession, renewPageSession } from './routes/page-session.ts';
 import { beginPageSignIn, finishPageSignIn } from './routes/page-sign-in.ts';
+import {
+  commentOnPage,
+  decideOnPage,
+  showApproval,
+  showApprovals,
+  showSignIn,
+  signInOnPage,
+  signOutOnPage,
+  withdrawOnPage,
+} from './routes/pages.ts';
 import { listSecurityEvents, listSecurityResponses, respondToThreat, reverseResponse } from './routes/security.ts';
 
 export const ROUTES_OF_FUNCTION = {
@@ -36,9 +47,15 @@ export const ROUTES_OF_FUNCTION = {
     commentOnApproval,
     withdrawApproval,
     listApprovalRules,
+    getApprovalMetrics,
     dryRunApprovalRules,
     listStandingApprovals,
     revokeStandingApproval,
+    showApprovals,
+    showApproval,
+    decideOnPage,
+    commentOnPage,
+    withdrawOnPage,
   ],
   auth: [
     login,
@@ -51,6 +68,9 @@ export const ROUTES_OF_FUNCTION = {
     renewPageSession,
     beginPageSignIn,
     finishPageSignIn,
+    showSignIn,
+    signInOnPage,
+    signOutOnPage,
   ],
   identity: [getMe, listUsers, getUser, updateUser, createApiKey, listApiKeys, rotateApiKey, revokeApiKey],
   audit: [listAudit],

@@ -56,6 +56,9 @@ export type ResponseSubject = z.infer<typeof responseSubject>;
 
 export const responseId = z.string().regex(/^rsp_[0-9a-f-]{36}$/, 'expected the id of a response');
 
+/** The message of the line the watch logs for each response it made; an alarm counts these lines. */
+export const AUTOMATIC_RESPONSE = 'automatic response';
+
 /** Something done about a threat. It ends by itself, and can be taken back before. */
 export const securityResponse = z.object({
   response_id: responseId,

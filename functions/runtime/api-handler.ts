@@ -16,6 +16,7 @@ import { type Authenticate, authentication } from './authentication.ts';
 import { ApiError, fieldErrorsOf, problemOf } from './errors.ts';
 import { isThroughFrontDoor } from './front-door.ts';
 import { log } from './log.ts';
+import { asOfPage, isJustNotSignedIn, readForm, refusedPage } from './pages.ts';
 import { type CountingSettings, type RequestLimits, requestLimits } from './rate-limits.ts';
 import { type Watch, watchOver } from './watch.ts';
 
@@ -92,10 +93,12 @@ export function apiHandler(settings: Settings, routes: readonly Route[]) {
 
   return middy()
     .use(
-      answerErrors(limits, async (event, refusal) => {
-        watch.refused(event, byKey.get(event.routeKey)?.contract, callers.get(event) ?? null, refusal);
-        await watch.write();
-      }),
+      answerErrors(
+        limits,
+        (event) => byKey.get(event.routeKey)?.contract,
+        (event, refusal) => watch.refused(event, byKey.get(event.routeKey)?.contract, callers.get(event) ?? null, refusal),
+        watch.write,
+      ),
     )
     .use(throughFrontDoor(settings.FRONT_DOOR_SECRET))
     .handler(async (event: APIGatewayProxyEventV2): Promise<APIGatewayProxyStructuredResultV2> => {
@@ -114,12 +117,13 @@ export function apiHandler(settings: Settings, routes: readonly Route[]) {
         key_id: actor?.credential.kind === 'api_key' ? actor.credential.key_id : undefined,
         duration_ms: Math.round(performance.now() - startedAt),
       });
-      await watch.write();
       const body = schemaOf(found.contract, answer.status).parse(answer.body);
+      await watch.write();
       const sent = { ...limits.headersOf(event), ...headers, ...answer.headers, 'x-request-id': event.requestContext.requestId };
       const cookies = answer.cookies ? { cookies: [...answer.cookies] } : {};
-      if (!answer.raw) return { ...jsonAnswer(Number(answer.status), body, sent), ...cookies };
-      return { ...jsonAnswer(Number(answer.status), null, { ...sent, 'content-type': answer.raw.type }), body: answer.raw.text };
+      const { raw } = answer;
+      if (!raw) return { ...jsonAnswer(Number(answer.status), body, sent), ...cookies };
+      return { ...jsonAnswer(Number(answer.status), null, { ...sent, 'content-type': raw.type }), body: raw.text, ...cookies };
     });
 }
 
@@ -143,7 +147,8 @@ interface Guards {
 async function serve(found: Route, event: APIGatewayProxyEventV2, { authenticate, limits, watch, callers }: Guards) {
   const { contract } = found;
   const clientAddress = event.headers['x-airlock-client-address'] ?? '';
-  const caller = contract.permission === 'public' ? null : await authenticate(event, clientAddress);
+  const caller =
+    contract.permission === 'public' ? null : await authenticate(contract.page ? asOfPage(event) : event, clientAddress);
   try {
     const actor = caller?.actor ?? null;
     if (actor) {
@@ -181,7 +186,7 @@ async function answerTo(found: Route, event: APIGatewayProxyEventV2, actor: Acto
     actor,
     params: parsePart('path', contract.params, event.pathParameters ?? {}),
     query: parsePart('query', contract.query ?? z.strictObject({}), queryOf(event)),
-    body: contract.body ? parsePart('body', contract.body, readBody(event, contract.bodyMaxBytes ?? BODY_MAX_BYTES)) : undefined,
+    body: contract.body ? parsePart('body', contract.body, bodyOf(event, contract)) : undefined,
     headers: event.headers,
     cookies: event.cookies,
     requestId: event.requestContext.requestId,
@@ -214,6 +219,9 @@ function queryOf(event: APIGatewayProxyEventV2): Record<string, string> {
   }
   return query;
 }
+
+const bodyOf = (event: APIGatewayProxyEventV2, { page, bodyMaxBytes = BODY_MAX_BYTES }: RouteContract): unknown =>
+  page ? readForm(event, bodyMaxBytes) : readBody(event, bodyMaxBytes);
 
 function readBody(event: APIGatewayProxyEventV2, maxBytes: number): unknown {
   const type = event.headers['content-type'] ?? '';
@@ -288,7 +296,9 @@ function throughFrontDoor(secret: string): middy.MiddlewareObj<APIGatewayProxyEv
 
 function answerErrors(
   limits: RequestLimits,
-  noteRefusal: (event: APIGatewayProxyEventV2, refusal: ApiError) => Promise<void>,
+  contractOf: (event: APIGatewayProxyEventV2) => RouteContract | undefined,
+  noteRefusal: (event: APIGatewayProxyEventV2, refusal: ApiError) => void,
+  writeEvents: () => Promise<void>,
 ): middy.MiddlewareObj<APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2> {
   return {
     onError: async (request) => {
@@ -297,13 +307,18 @@ function answerErrors(
       const known = error instanceof ApiError ? error : new ApiError('internal_error', `Tell us this request id: ${requestId}`);
       if (known === error) log.info('refused', { request_id: requestId, route: event.routeKey, code: known.code });
       else log.error('failed', error, { request_id: requestId, route: event.routeKey });
-      await noteRefusal(event, known);
+      const isPage = contractOf(event)?.page === true;
+      if (!(isPage && isJustNotSignedIn(event, known))) noteRefusal(event, known);
+      await writeEvents();
       const problem = problemOf(known, requestId);
-      request.response = jsonAnswer(problem.status, problem, {
+      const page = isPage ? refusedPage(event, known, problem) : null;
+      const answer = jsonAnswer(page?.statusCode ?? problem.status, problem, {
         ...limits.headersOf(event),
         ...known.headers,
         'x-request-id': requestId,
+        ...page?.headers,
       });
+      request.response = page ? { ...answer, body: page.body ?? '' } : answer;
     },
   };
 }

@@ -91,6 +91,8 @@ export const countersOf = (settings: CountingSettings): RateCounters =>
 export function accountIn(event: APIGatewayProxyEventV2): string | null {
   if ((event.body?.length ?? 0) > ACCOUNT_BODY_MAX) return null;
   const text = Buffer.from(event.body ?? '', event.isBase64Encoded ? 'base64' : 'utf8').toString('utf8');
+  if (event.headers['content-type']?.startsWith('application/x-www-form-urlencoded'))
+    return new URLSearchParams(text).get('email');
   try {
     const body: unknown = JSON.parse(text);
     const email = body !== null && typeof body === 'object' ? Reflect.get(body, 'email') : null;

@@ -109,6 +109,7 @@ export class AirlockFunctions extends Construct {
     // It opens no request: what it may add is what is said of one, and what one grants.
     tables.approvals.allowOn('ntc_*', approvals.lambda, 'PutItem');
     tables.approvals.allowOn('std_*', approvals.lambda, 'PutItem');
+    tables.ephemera.allowOn('nonce#*', approvals.lambda, 'PutItem');
     tables.executions.allow(approvals.lambda, 'GetItem', 'Query');
     tables.audit.allow(approvals.lambda, 'PutItem');
     this.#mayRead(bucket, approvals, 'manifests');

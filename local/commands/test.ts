@@ -4,6 +4,7 @@ import { LocalCloudFailure } from '../failure.ts';
 import { binaryDirectory, type Instance, projectDirectory, readInstance, writePrivateFile } from '../instance.ts';
 import { withInstanceLock } from '../instance-lock.ts';
 import { resetInstance, startInstance, stopInstance } from '../local-cloud.ts';
+import { prepareBrowser } from '../prerequisites.ts';
 import { bold, heading, red, say, yellow } from '../progress.ts';
 import { childEnvironment, run, runVisibly } from '../run.ts';
 import { countCheck, readReport, sumCounts, summaryLine, type TestCounts } from '../test-counts.ts';
@@ -53,6 +54,7 @@ async function runAllTests(name: string, isSoak: boolean, signal: AbortSignal): 
   const earlier = readInstance(name);
   if (earlier !== undefined) await resetInstance(earlier);
   const instance = await startInstance(name, signal);
+  await prepareBrowser();
   const checks = await runChecks({ stopAtFirstFailure: false }, signal);
   signal.throwIfAborted();
   return [...checks, ...(await runTestsAgainst(instance, isSoak, signal))];

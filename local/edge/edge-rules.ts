@@ -58,7 +58,7 @@ export type Route = { readonly kind: 'api'; readonly target: string } | { readon
 export function routeOf(requestTarget: string, { emulatorUrl, httpApiId }: EdgeConfiguration): Route {
   const path = pathOf(requestTarget);
   if (hasDotSegment(path)) return { kind: 'unknown' };
-  if (path === '/api' || path.startsWith('/api/')) {
+  if (['/api', '/approvals', '/sign-in', '/sign-out'].some((part) => path === part || path.startsWith(`${part}/`))) {
     return { kind: 'api', target: `${emulatorUrl}/_aws/execute-api/${httpApiId}/$default${requestTarget}` };
   }
   return path === '/' ? { kind: 'web' } : { kind: 'unknown' };

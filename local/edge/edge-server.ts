@@ -119,7 +119,9 @@ function refuseUpgrade(socket: Socket, problem: Problem): void {
 
 function sayRunning(response: ServerResponse): void {
   response.writeHead(200, { 'content-type': 'text/plain; charset=utf-8' });
-  response.end('Airlock is running. Its API is under /api/v1; the README shows a first session.\n');
+  response.end(
+    'Airlock is running. Requests wait under /approvals; the API is under /api/v1. The README shows a first session.\n',
+  );
 }
 
 const problemFor = (error: Error): Problem =>

@@ -308,6 +308,44 @@ describe('who may do what', () => {
     expect(may.map(([role]) => entryOfRole(role)).sort()).toEqual(writers);
   });
 
+  it('whoever responds to threats ends sessions in the rows of users, and changes nothing else of them', () => {
+    const responders = [...permissions()].filter(([role]) =>
+      ['api/security', 'events/security-monitor'].includes(entryOfRole(role) ?? ''),
+    );
+    expect(responders).toHaveLength(2);
+    for (const [, statements] of responders) {
+      const writes = statements.filter(
+        (statement) =>
+          actionsOf(statement).some((action) => /^dynamodb:(Put|Update|Delete|BatchWrite)/.test(action)) &&
+          resourcesOf(statement).some(aboutTable('identity')),
+      );
+      expect(writes.map(({ Action, Condition }) => [Action, Condition])).toEqual([
+        [
+          'dynamodb:UpdateItem',
+          {
+            'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': ['user#*'] },
+            'ForAllValues:StringEquals': {
+              'dynamodb:Attributes': ['identity_id', 'valid_after', 'ended_sessions', 'audit_length', 'audit_head'],
+            },
+            StringEqualsIfExists: { 'dynamodb:ReturnValues': ['NONE', 'UPDATED_OLD', 'UPDATED_NEW'] },
+          },
+        ],
+      ]);
+    }
+  });
+
+  it('each response of the watch is told to somebody', () => {
+    const [, filter] = resources('AWS::Logs::MetricFilter').find(([id]) => id.includes('AutomaticResponses')) ?? [];
+    expect(filter?.Properties.FilterPattern).toBe('{ $.message = "automatic response" }');
+    const log = JSON.stringify(filter?.Properties.LogGroupName);
+    expect(log).toContain('eventssecuritymonitor');
+    const [alarm] = resources('AWS::CloudWatch::Alarm').filter(
+      ([, { Properties }]) => Properties.MetricName === 'AutomaticResponses',
+    );
+    expect(alarm?.[1].Properties).toMatchObject({ Namespace: 'Airlock', Threshold: 1 });
+    expect(alarm?.[1].Properties.AlarmActions).toHaveLength(1);
+  });
+
   const ofKind = (kind: string) => (resource: unknown) => textOf(resource).endsWith(`/${kind}/*`);
 
   it.each([

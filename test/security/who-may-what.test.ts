@@ -19,7 +19,8 @@ import { createUser, somebody } from '../support/people.ts';
 import { randomHex } from '../support/random.ts';
 import { forgeriesOf } from '../support/tokens.ts';
 
-const routes: readonly RouteContract[] = Object.values(ROUTES_OF_FUNCTION).flat();
+/** Pages answer browsers in their own way: see pages.test.ts. */
+const routes = (Object.values(ROUTES_OF_FUNCTION).flat() as readonly RouteContract[]).filter((route) => !route.page);
 const guarded = routes.filter((route) => route.permission !== 'public');
 const roles = Object.keys(configuration.security.authorization.roles);
 const cognito = new CognitoIdentityProviderClient(settings);

@@ -25,6 +25,7 @@ import { clock, wait } from '../../runtime/system.ts';
 import { refusalOf, refused } from './answers.ts';
 import { forgetPage, getPage, openPage, renewPage } from './page.ts';
 import { pageSignIn } from './page-sign-in.ts';
+import { signInPages } from './pages.ts';
 
 const environment = environmentOf('api/auth');
 const { authentication, authorization } = readConfiguration().security;
@@ -76,12 +77,9 @@ export const handler = apiHandler(environment, [
   }),
 
   route(routes.logout, async (request) => {
-    const { actor } = request;
-    const { credential } = actor;
+    const { credential } = request.actor;
     if (credential.kind === 'api_key') throw new ApiError('forbidden', 'A key has no session. Revoke the key instead.');
-    if ((await endSession(parts, actor, credential.session_id)) === 'busy') throw busy();
-    await closeConnections(actor);
-    return { ...ok({ ended: 'session' as const }), ...(await forgetPage(parts, request)) };
+    return { ...ok({ ended: 'session' as const }), ...(await endOwn(request, credential.session_id)) };
   }),
 
   route(routes.revokeSessions, async (request) => {
@@ -104,6 +102,8 @@ export const handler = apiHandler(environment, [
     if (!elsewhere) throw nowhereElse();
     return await elsewhere.finish(request);
   }),
+
+  ...signInPages({ parts, providers: elsewhere ? sso.providers.map(({ name }) => name) : [], endOwn }),
 ]);
 
 function answered(answer: SignInAnswer) {
@@ -113,6 +113,12 @@ function answered(answer: SignInAnswer) {
 }
 
 const nowhereElse = (): ApiError => new ApiError('not_found', 'Nobody signs in on another page here: see authentication.sso.');
+async function endOwn(request: Parameters<typeof forgetPage>[1], sessionId: string): Promise<{ cookies?: string[] }> {
+  if ((await endSession(parts, request.actor, sessionId)) === 'busy') throw busy();
+  await closeConnections(request.actor);
+  return await forgetPage(parts, request);
+}
+
 const busy = (): ApiError => new ApiError('unavailable', 'Others change this user right now. Try again.');
 
 /** Connections look again whether they may stay. They also do so at each subscription, should this not reach them. */

@@ -5,7 +5,7 @@ import { defineRoute } from '../route.ts';
 const provider = z.string().regex(/^[A-Za-z0-9_-]{3,32}$/, 'expected the name of a provider');
 
 /** A path of ours: whatever else a browser could make of it leads away from here. */
-const ownPath = z
+export const ownPath = z
   .string()
   .max(512)
   .regex(/^\/(?!\/)[A-Za-z0-9._~!$&'()*+,;=:@%/?#-]*$/, 'expected a path of this page, as /executions');

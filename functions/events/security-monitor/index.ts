@@ -1,4 +1,5 @@
 import { dynamoSecurityEvents } from '../../adapters/dynamo/security-events.ts';
+import { AUTOMATIC_RESPONSE } from '../../contracts/security-event.ts';
 import { watch } from '../../core/security/monitor.ts';
 import { subjectName } from '../../core/security/responses.ts';
 import { readConfiguration } from '../../runtime/configuration.ts';
@@ -21,7 +22,7 @@ export async function handler() {
   if (isPartial) log.warn('there was more than a pass looks at', { anomalies });
   // An alarm counts these lines, so that somebody hears of each.
   for (const { response_id, kind, subject, severity, reason, ends_at } of made)
-    log.warn('automatic response', { response_id, kind, subject: subjectName(subject), severity, reason, ends_at });
+    log.warn(AUTOMATIC_RESPONSE, { response_id, kind, subject: subjectName(subject), severity, reason, ends_at });
   // At the very end, so that the alarm sees it and the rest is done.
   if (failures > 0) throw new Error(`${failures} of what the watch should have done failed`);
   return { anomalies, responses: made.map(({ response_id }) => response_id) };
