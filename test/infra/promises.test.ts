@@ -583,6 +583,7 @@ describe('what cannot be handled is kept', () => {
     expect(alarms.map(([, alarm]) => String(alarm.Properties.AlarmName).replace('airlock-', '')).sort()).toEqual([
       'api-5xx',
       'approval-clock-failed',
+      'automatic-response',
       'dead-letters',
       'events-approval-changed-errors',
       'events-execution-changed-errors',
@@ -590,6 +591,7 @@ describe('what cannot be handled is kept', () => {
       'events-keeper-errors',
       'events-key-rotation-errors',
       'events-reconciler-errors',
+      'events-security-monitor-errors',
       'functions-throttled',
       'keeper-silent',
       'machine-failed',
