@@ -5,58 +5,10 @@ import type { ExecutionResult } from '../../functions/contracts/execution.ts';
 import type { RouteContract } from '../../functions/contracts/route.ts';
 import { ROUTES_OF_FUNCTION } from '../../functions/contracts/routes.ts';
 import { approvalOf, as, status, submit, until, userOf } from '../support/airlock.ts';
+import { ask, fieldOf, formOf, origin, signedIn } from '../support/pages.ts';
 import { somebody } from '../support/people.ts';
 
 const pages = (Object.values(ROUTES_OF_FUNCTION).flat() as readonly RouteContract[]).filter((route) => route.page);
-const origin = new URL(status.url).origin;
-
-interface PageAnswer {
-  readonly status: number;
-  readonly headers: Headers;
-  readonly text: string;
-}
-
-async function ask(
-  method: string,
-  path: string,
-  headers: Record<string, string> = {},
-  form?: Record<string, string>,
-): Promise<PageAnswer> {
-  const body = form && new URLSearchParams(form).toString();
-  const type = form ? { 'content-type': 'application/x-www-form-urlencoded' } : {};
-  const answer = await fetch(`${status.url}${path}`, {
-    method,
-    headers: { ...type, ...headers },
-    redirect: 'manual',
-    ...(body === undefined ? {} : { body }),
-  });
-  return { status: answer.status, headers: answer.headers, text: await answer.text() };
-}
-
-/** The cookie of somebody who signed in on the page. */
-async function signedIn(user: { email: string; password: string }): Promise<string> {
-  const answer = await ask(
-    'POST',
-    '/sign-in',
-    { origin },
-    { return_to: '/approvals', email: user.email, password: user.password },
-  );
-  expect(answer.status, answer.text).toBe(303);
-  return (answer.headers.getSetCookie()[0] ?? '').split(';')[0] ?? '';
-}
-
-const fieldOf = (text: string, name: string): string => new RegExp(`name="${name}" value="([^"]*)"`).exec(text)?.[1] ?? '';
-
-/** What the form of a request sends if somebody presses its button. */
-async function formOf(path: string, cookie: string): Promise<Record<string, string>> {
-  const { text } = await ask('GET', path, { cookie });
-  return {
-    csrf_token: fieldOf(text, 'csrf_token'),
-    nonce: fieldOf(text, 'nonce'),
-    digest: fieldOf(text, 'digest'),
-    decision: 'approve',
-  };
-}
 
 async function waiting(): Promise<ExecutionResult & { path: string }> {
   const submitted = await submit({ language: 'python', code: `print("${randomUUID()}")`, approval_required: true });
