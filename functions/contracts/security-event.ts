@@ -41,11 +41,15 @@ export type SecurityEvent = z.infer<typeof securityEvent>;
 export const responseKind = z.enum(['slow_down', 'require_sign_in', 'suspend_key', 'block_address']);
 export type ResponseKind = z.infer<typeof responseKind>;
 
+const network = z.cidrv6().endsWith('/64');
+
 /** An address, or the half of IPv6 addresses that counts as one: `2001:db8:1:2::/64`. */
 export const addressOrNetwork = z
-  .ipv4()
-  .or(z.ipv6())
-  .or(z.cidrv6('expected an IPv6 network of 64 bits, as 2001:db8:1:2::/64').endsWith('/64'));
+  .string()
+  .refine(
+    (value) => [z.ipv4(), z.ipv6(), network].some((kind) => kind.safeParse(value).success),
+    'expected an address, or an IPv6 network of 64 bits, as 2001:db8:1:2::/64',
+  );
 
 export const responseSubject = z
   .strictObject({ user_id: userId.optional(), key_id: keyId.optional(), address: addressOrNetwork.optional() })
