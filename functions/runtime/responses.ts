@@ -8,22 +8,21 @@ import type { ResponseParts } from '../core/security/responses.ts';
 import { log, unreadableRow } from './log.ts';
 import { clock } from './system.ts';
 
-export function responseParts(settings: {
-  readonly SECURITY_TABLE: string;
-  readonly AUDIT_TABLE: string;
-  readonly IDENTITY_TABLE: string;
-  readonly SOCKET_FUNCTION: string;
+export function responseParts(given: {
+  readonly tables: { readonly security: string; readonly audit: string; readonly identity: string };
+  readonly socketFunction: string;
 }): ResponseParts {
-  const identities = dynamoIdentities({ identity: settings.IDENTITY_TABLE, audit: settings.AUDIT_TABLE });
-  const keys = dynamoApiKeys({ identity: settings.IDENTITY_TABLE });
+  const { tables, socketFunction } = given;
+  const identities = dynamoIdentities(tables);
+  const keys = dynamoApiKeys({ identity: tables.identity });
   return {
-    responses: dynamoSecurityResponses({ security: settings.SECURITY_TABLE, audit: settings.AUDIT_TABLE }, unreadableRow),
-    adminAddresses: dynamoAdminAddresses(settings.SECURITY_TABLE),
+    responses: dynamoSecurityResponses(tables, unreadableRow),
+    adminAddresses: dynamoAdminAddresses(tables.security),
     identities,
     ownerOfKey: async (keyId) => (await keys.get(keyId))?.owner_id ?? null,
     endSessions: (userId, by, reason) => endSessionsOf({ identities, now: clock.now }, userId, { actor: by, reason }),
     lookAgainAt: (userId) =>
-      invokeLater(settings.SOCKET_FUNCTION, { look_again_at: userId }).catch((error: unknown) =>
+      invokeLater(socketFunction, { look_again_at: userId }).catch((error: unknown) =>
         log.error('connections were not told', error, { user_id: userId }),
       ),
   };

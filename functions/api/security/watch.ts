@@ -23,7 +23,10 @@ export function watchRoutes(settings: {
 }): Route[] {
   const events = dynamoSecurityEvents(settings.SECURITY_TABLE, unreadableRow);
   const { monitoring } = readConfiguration().security;
-  const parts = responseParts(settings);
+  const parts = responseParts({
+    tables: { security: settings.SECURITY_TABLE, audit: settings.AUDIT_TABLE, identity: settings.IDENTITY_TABLE },
+    socketFunction: settings.SOCKET_FUNCTION,
+  });
   const { responses } = parts;
 
   return [

@@ -1,5 +1,5 @@
 /** Which limits a request must keep to, from the numbers of the configuration. */
-import { isIPv4 } from 'node:net';
+import { z } from 'zod';
 import { sha256 } from '../text/json.ts';
 import type { Rate } from './gcra.ts';
 import type { Counter } from './ports.ts';
@@ -101,13 +101,15 @@ export function bucketsOfSubject(limits: RateLimits, { kind, id }: LimitedSubjec
   ];
 }
 
+const ipv4 = z.ipv4();
+
 /**
  * What counts as one address: an IPv4 address, or the 64 bits of an IPv6 address that one subscriber has at least. Whatever is neither
  * shares one bucket. The network of a network is itself.
  */
 export function networkOf(address: string): string {
   const plain = address.replace(/\/64$/, '');
-  if (isIPv4(plain)) return plain;
+  if (ipv4.safeParse(plain).success) return plain;
   const canonical = /^[0-9a-f:.]+$/i.test(plain) ? URL.parse(`http://[${plain}]/`)?.hostname.slice(1, -1) : undefined;
   if (canonical === undefined) return 'unknown';
   const [head = '', tail] = canonical.split('::');

@@ -10,7 +10,10 @@ import { clock } from '../../runtime/system.ts';
 
 const environment = environmentOf('events/security-monitor');
 const parts = {
-  ...responseParts(environment),
+  ...responseParts({
+    tables: { security: environment.SECURITY_TABLE, audit: environment.AUDIT_TABLE, identity: environment.IDENTITY_TABLE },
+    socketFunction: environment.SOCKET_FUNCTION,
+  }),
   events: dynamoSecurityEvents(environment.SECURITY_TABLE, unreadableRow),
   settings: readConfiguration().security.monitoring,
   onFailure: (what: string, error: unknown) => log.error('the watch failed at one thing', error, { what }),
