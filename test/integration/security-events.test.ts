@@ -1,14 +1,16 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { GetFunctionConfigurationCommand } from '@aws-sdk/client-lambda';
-import { UpdateCommand } from '@aws-sdk/lib-dynamodb';
+import { GetCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import { describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import type { AuditRecord } from '../../functions/contracts/audit.ts';
 import type { ServerFrame } from '../../functions/contracts/live.ts';
 import type { SecurityEvent, SecurityResponse } from '../../functions/contracts/security-event.ts';
+import { configurationOf } from '../../functions/core/policy/configuration.ts';
 import { accountDigest } from '../../functions/core/security/events.ts';
 import { type Answer, as, type Client, call, clientOf, problemOf, status, submit, until } from '../support/airlock.ts';
+import { configuration } from '../support/configuration.ts';
 import { functionNamed, invoke, lambda, output, tables } from '../support/faults.ts';
 import { newUser, somebody } from '../support/people.ts';
 
@@ -129,10 +131,9 @@ describe('what is noticed', () => {
     const made = await owner.call<{ key: string; api_key: { key_id: string } }>('POST', '/api/v1/api-keys', { name: 'x' });
     const { key_id } = made.body.api_key;
     const digits = randomUUID().slice(0, 4).replace(/^0+/, '1');
-    const from = await callingFrom(made.body.key);
-    expect(await from('192.0.2.10')).toBe(200);
-    expect(await from('192.0.2.99')).toBe(200);
-    expect(await from(`2001:db8:${digits}:2::1`)).toBe(200);
+    const from = await callingFrom({ 'x-api-key': made.body.key });
+    for (const address of ['192.0.2.10', '192.0.2.99', `2001:db8:${digits}:2::1`])
+      expect(await from(address)).toMatchObject({ statusCode: 200 });
     const seen = await eventsOf(`event_type=key_new_network&source_ip=2001:db8:${digits}:2::99`);
     expect(seen).toMatchObject([{ key_id, source_ip: `2001:db8:${digits}:2::/64`, count: 1 }]);
     expect(seen[0]?.details).toEqual({ network: `2001:db8:${digits}::/48` });
@@ -147,20 +148,20 @@ describe('what is noticed', () => {
   });
 });
 
-/** `GET /me` with a key, as if it came from an address: past the edge, with what only the edge knows. */
-async function callingFrom(key: string): Promise<(address: string) => Promise<unknown>> {
+/** `GET /me` as if it came from an address: past the edge, with what only the edge knows. */
+async function callingFrom(credential: Record<string, string>): Promise<(address: string) => Promise<Record<string, unknown>>> {
   const FunctionName = functionNamed('api/identity');
   const { Environment } = await lambda.send(new GetFunctionConfigurationCommand({ FunctionName }));
   const secret = Environment?.Variables?.FRONT_DOOR_SECRET ?? '';
-  return async (address) => {
-    const answer = await invoke('api/identity', {
+  return (address) =>
+    invoke('api/identity', {
       ...{ version: '2.0', routeKey: 'GET /api/v1/me', rawPath: '/api/v1/me', rawQueryString: '', isBase64Encoded: false },
-      headers: { 'x-airlock-front-door': secret, 'x-airlock-client-address': address, 'x-api-key': key },
+      headers: { 'x-airlock-front-door': secret, 'x-airlock-client-address': address, ...credential },
       requestContext: { requestId: randomUUID(), http: { method: 'GET' } },
     });
-    return answer.statusCode;
-  };
 }
+
+const anyAddress = (): string => `198.18.${Math.floor(Math.random() * 256)}.${Math.floor(Math.random() * 256)}`;
 
 async function connected(client: Client): Promise<{ socket: WebSocket; frames: ServerFrame[] }> {
   const clientId = `client-${randomUUID().slice(0, 8)}`;
@@ -202,7 +203,36 @@ describe('an open connection', () => {
   });
 });
 
+it('an address is an admin’s where one signed in comes from it, and not where their key does', async () => {
+  const admin = await somebody('admin');
+  const made = await admin.call<{ key: string }>('POST', '/api/v1/api-keys', { name: 'x' });
+  const isKnown = async (address: string) => {
+    const Key = { pk: `admin-address#${address}`, sk: '-' };
+    return (await tables.send(new GetCommand({ TableName: output('SecurityTableName'), Key }))).Item !== undefined;
+  };
+  const [ofKey, ofPerson] = [anyAddress(), anyAddress()];
+  expect(await (await callingFrom({ 'x-api-key': made.body.key }))(ofKey)).toMatchObject({ statusCode: 200 });
+  expect(await (await callingFrom({ authorization: `Bearer ${admin.token}` }))(ofPerson)).toMatchObject({ statusCode: 200 });
+  expect([await isKnown(ofKey), await isKnown(ofPerson)]).toEqual([false, true]);
+});
+
 describe('a response', () => {
+  it('makes each request of an address count for several, or for none at all', async () => {
+    const user = await somebody('viewer');
+    const from = await callingFrom({ authorization: `Bearer ${user.token}` });
+    const { burst_limit: burst } = configurationOf(configuration, 'local').security.rate_limiting.per_address;
+    const leftAt = async (address: string) => {
+      const { headers } = await from(address);
+      return Number(/"per_address";r=(\d+)/.exec(JSON.stringify(headers).replaceAll('\\', ''))?.[1]);
+    };
+    const [slowed, blocked] = [anyAddress(), anyAddress()];
+    expect(await leftAt(slowed)).toBe(burst - 1);
+    await respond({ kind: 'slow_down', subject: { address: slowed }, reason: 'too fast' });
+    await respond({ kind: 'block_address', subject: { address: blocked }, reason: 'an attack' });
+    await until('the slowing down', async () => (await leftAt(slowed)) <= burst - 4, 5000);
+    await until('the block', async () => (await from(blocked)).statusCode === 403, 5000);
+  });
+
   it('about a network of IPv6 is listed like any other, and its limits can be looked at', async () => {
     const digits = randomUUID().slice(0, 4).replace(/^0+/, '1');
     const made = await respond({ kind: 'block_address', subject: { address: `2001:db8:${digits}:8::5` }, reason: 'an attack' });
