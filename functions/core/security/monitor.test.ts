@@ -85,6 +85,10 @@ async function world(options: { admins?: string[]; mostAtOnce?: number } = {}) {
 const ADMIN_KEY = `key_${'a'.repeat(24)}`;
 const KEY = `key_${'1'.repeat(24)}`;
 const spray = (source_ip?: string) => Array.from({ length: 8 }, (_, n) => failedLogin(`${n}@b.c`, 2, source_ip));
+const movedTo = (seconds: number, { event_id: _, timestamp: __, count, ...draft }: SecurityEvent): SecurityEvent => ({
+  ...eventOf(draft, later(seconds)),
+  count,
+});
 const probing = (who: Partial<SecurityEventDraft>, count = 1) =>
   Array.from({ length: 20 }, (_, n) => counted(count, { endpoint: `route-${n}`, ...who }));
 const newNetwork = (network: string, key_id = KEY) =>
@@ -232,11 +236,17 @@ describe('the watch', () => {
     if (made) await reverse(here.stores.responses, made, { actor: 'admin', reason: 'our own test' }, later(70));
     for (const seconds of [120, 180, 240, 299]) expect((await here.at(seconds)).made).toEqual([]);
     expect(await here.at(301)).toMatchObject({ anomalies: 0 });
-    await happened(
-      here,
-      ...spray().map(({ event_id: _, timestamp: __, count, ...draft }) => ({ ...eventOf(draft, later(420)), count })),
-    );
+    await happened(here, ...spray().map((event) => movedTo(420, event)));
     expect((await here.at(430)).made).toHaveLength(1);
+  });
+
+  it('does not make it again either where the next window begins in between', async () => {
+    const here = await world();
+    await happened(here, ...spray().map((event) => movedTo(240, event)));
+    const [made] = (await here.at(290)).made;
+    if (made) await reverse(here.stores.responses, made, { actor: 'admin', reason: 'our own test' }, later(295));
+    expect(made?.kind).toBe('block_address');
+    for (const seconds of [310, 480]) expect(await here.at(seconds)).toMatchObject({ anomalies: 1, made: [] });
   });
 
   it('makes one response of one thing, however many look at it in the same moment', async () => {
