@@ -69,7 +69,7 @@ export const handler = apiHandler(environment, [
     const answer = await refreshAccessToken(parts, body.refresh_token);
     if (answer.outcome === 'copied') {
       log.warn('a refresh token was used twice', { user_id: answer.user_id });
-      throw refused();
+      throw refused({ event_type: 'credential_copied', severity: 'high', user_id: answer.user_id });
     }
     const { status, body: given } = answered(answer);
     if (status !== 200) throw refused();

@@ -73,6 +73,7 @@ async function submit(parts: Parts, request: Request): Promise<string> {
       'bytes' in source ? [parts.objects.put(blobKey(hash), source.bytes, 'application/octet-stream')] : [],
     ),
   ]);
+  const { credential } = request.actor;
   const { record } = appendToChain(execution.execution_id, EMPTY_CHAIN, {
     action: 'submitted',
     actor: request.actor.user_id,
@@ -81,6 +82,7 @@ async function submit(parts: Parts, request: Request): Promise<string> {
       digest: execution.digest,
       language: execution.language,
       approval_required: execution.approval.required,
+      ...(credential.kind === 'api_key' ? { with_key: credential.key_id } : {}),
     }),
   });
   const created = await parts.executions.create(execution, record, key);

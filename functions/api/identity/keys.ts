@@ -14,8 +14,8 @@ import {
   revokeKey,
   rotateKey,
 } from '../../core/identity/keys.ts';
-import type { ApiAnswer, ApiRequest } from '../../runtime/api-handler.ts';
 import type { Page } from '../../core/page.ts';
+import type { ApiAnswer, ApiRequest } from '../../runtime/api-handler.ts';
 import { ApiError, refuseCursor } from '../../runtime/errors.ts';
 
 export interface KeyParts {

@@ -19,6 +19,8 @@ export interface IdentityStore {
    */
   save(before: IdentityRecord, after: IdentityRecord, record: AuditRecord): Promise<'saved' | 'conflict' | 'last_admin'>;
   list(limit: number, cursor: string | null): Promise<Page<IdentityRecord>>;
+  /** Ids of the enabled admins. */
+  admins(): Promise<readonly string[]>;
 }
 
 /** The groups of the user pool, from which tokens and later sign-ins take their roles. */
