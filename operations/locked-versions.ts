@@ -2,7 +2,7 @@
  * The locked bucket as it is, version by version. What was written first is locked and counts; whatever was put over it, or a marker that
  * hides it, is a trace of somebody who tried.
  */
-import { GetObjectCommand, type ListObjectVersionsCommandOutput, paginateListObjectVersions, S3Client } from '@aws-sdk/client-s3';
+import { GetObjectCommand, ListObjectVersionsCommand, type ListObjectVersionsCommandOutput, S3Client } from '@aws-sdk/client-s3';
 import type { VerificationParts } from '../functions/core/audit/verify.ts';
 
 interface Kept {
@@ -17,7 +17,7 @@ export async function lockedVersions(bucket: string): Promise<VerificationParts[
   const client = new S3Client({ forcePathStyle: true });
   const kept = new Map<string, Kept>();
   for (const Prefix of ['anchors/', 'audit/'])
-    for await (const page of paginateListObjectVersions({ client }, { Bucket: bucket, Prefix })) note(page, kept);
+    for await (const page of pagesOf(client, { Bucket: bucket, Prefix })) note(page, kept);
 
   return {
     async get(key) {
@@ -34,6 +34,20 @@ export async function lockedVersions(bucket: string): Promise<VerificationParts[
         ...(markers > 0 ? [{ where: key, fault: 'somebody hid it behind a delete marker' }] : []),
       ]),
   };
+}
+
+async function* pagesOf(
+  client: S3Client,
+  where: { Bucket: string; Prefix: string },
+): AsyncGenerator<ListObjectVersionsCommandOutput> {
+  let marker: { KeyMarker?: string; VersionIdMarker?: string } = {};
+  for (;;) {
+    const page = await client.send(new ListObjectVersionsCommand({ ...where, ...marker }));
+    yield page;
+    if (!page.IsTruncated || page.NextKeyMarker === undefined) return;
+    const { NextKeyMarker: KeyMarker, NextVersionIdMarker: VersionIdMarker } = page;
+    marker = { KeyMarker, ...(VersionIdMarker === undefined ? {} : { VersionIdMarker }) };
+  }
 }
 
 function note({ Versions = [], DeleteMarkers = [] }: ListObjectVersionsCommandOutput, kept: Map<string, Kept>): void {
