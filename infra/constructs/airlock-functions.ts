@@ -123,12 +123,14 @@ export class AirlockFunctions extends Construct {
       ...this.#table('AUDIT'),
       ...socketName,
       ...checkLimits,
+      SESSION_KEY_ID: this.#props.signIn.sessionKey.keyId,
       ...(page ? { SIGN_IN_PAGE_URL: page.url, PAGE_CLIENT_ID: page.client.userPoolClientId } : {}),
     });
     tables.ephemera.allowOn('session#*', auth.lambda, 'GetItem', 'PutItem', 'UpdateItem');
     tables.ephemera.allowOn('page-session#*', auth.lambda, 'PutItem', 'UpdateItem', 'DeleteItem');
     tables.ephemera.allowOn('challenge#*', auth.lambda, 'PutItem', 'UpdateItem', 'DeleteItem');
     tables.audit.allow(auth.lambda, 'PutItem');
+    this.#props.signIn.maySignIn(auth);
     auth.mayInvoke('live/socket', 'tasks/check-limits');
     // Rows of people only: the verification keys lie in the same table.
     tables.identity.allowOn('user#*', auth.lambda, 'GetItem', 'UpdateItem');
@@ -168,8 +170,11 @@ export class AirlockFunctions extends Construct {
       ...this.#signedIn(),
       ...this.#table('AUDIT'),
       ...this.#valkey(),
+      MONITOR_FUNCTION: this.#nameOf('events/security-monitor'),
     });
     this.#mayAuthenticate(security);
+    // Nobody reaches the user pool from where it stands.
+    security.mayInvoke('events/security-monitor');
     this.#mayRespond(security);
 
     const health = this.#add('api/health', API_TIMEOUT, functions, {
@@ -193,9 +198,9 @@ export class AirlockFunctions extends Construct {
       FRONT_DOOR_SECRET: frontDoorSecret,
       LIVE_ENDPOINT: live.endpoint,
     });
-    tables.ephemera.allow(socket.lambda, 'GetItem', 'PutItem', 'DeleteItem', 'Query');
+    tables.ephemera.allow(socket.lambda, 'BatchGetItem', 'GetItem', 'PutItem', 'DeleteItem', 'Query');
     tables.executions.allow(socket.lambda, 'GetItem');
-    tables.identity.allow(socket.lambda, 'GetItem');
+    tables.identity.allow(socket.lambda, 'BatchGetItem', 'GetItem');
     socket.mayInvoke('live/catch-up');
 
     const push = this.#add('live/push', TASK_TIMEOUT, undefined, {
@@ -383,7 +388,11 @@ export class AirlockFunctions extends Construct {
     approvalChanged.allow(['states:StartExecution'], [approvalClockArn]);
     approvalChanged.mayCompleteTasksOf(stateMachineArn);
 
-    const monitor = this.#add('events/security-monitor', TASK_TIMEOUT, undefined, this.#table('SECURITY', 'IDENTITY', 'AUDIT'));
+    const monitor = this.#add('events/security-monitor', TASK_TIMEOUT, undefined, {
+      ...this.#table('SECURITY', 'IDENTITY', 'AUDIT'),
+      USER_POOL_ID: signIn.pool.userPoolId,
+    });
+    signIn.maySignOut(monitor);
     tables.identity.allow(monitor.lambda, 'GetItem');
     this.#mayRespond(monitor);
 
@@ -465,7 +474,9 @@ export class AirlockFunctions extends Construct {
   /** Who is calling is in the identity table; when a key was used last is beside it, so that nobody here can write a key. */
   #mayAuthenticate(fn: AirlockFunction<FunctionName>): void {
     const { tables } = this.#props.data;
-    tables.identity.allow(fn.lambda, 'GetItem');
+    tables.identity.allow(fn.lambda, 'GetItem', 'BatchGetItem');
+    // Whether a session is open. What the user pool gave it is sealed.
+    tables.ephemera.allowOn('session#*', fn.lambda, 'BatchGetItem');
     tables.ephemera.allowOn('key-usage#*', fn.lambda, 'UpdateItem');
     tables.ephemera.allowOn('page-session#*', fn.lambda, 'GetItem');
     tables.security.allowOn('restrictions#*', fn.lambda, 'Query');

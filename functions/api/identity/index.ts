@@ -66,7 +66,7 @@ export const handler = apiHandler(environment, [
       throw new ApiError('validation_failed', 'There is no such role.', { errors });
     }
     if (body.owner_id) await mustBeAPerson(body.owner_id, params.user_id);
-    const changed = await changeUser({ identities, directory }, actor, params.user_id, body, clock.now());
+    const changed = await changeUser({ identities, directory, now: clock.now }, actor, params.user_id, body);
     if (changed.outcome === 'not_found') throw notFound();
     if (changed.outcome === 'last_admin') {
       throw new ApiError('conflict', 'This is the last enabled admin. Make somebody else an admin first.');
@@ -91,7 +91,13 @@ async function mustBeAPerson(ownerId: string, userId: string): Promise<void> {
 }
 
 /** What callers see; where the user's audit chain stands is nobody's business. */
-function viewOf({ audit_length: _, audit_head: __, ended_sessions: ___, ...user }: IdentityRecord): UserView {
+function viewOf({
+  audit_length: _,
+  audit_head: __,
+  pool_username: ___,
+  roles_held_until: ____,
+  ...user
+}: IdentityRecord): UserView {
   return user;
 }
 

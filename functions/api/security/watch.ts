@@ -2,8 +2,10 @@ import { v7 } from 'uuid';
 import { dynamoApiKeys } from '../../adapters/dynamo/api-keys.ts';
 import { dynamoIdentities } from '../../adapters/dynamo/identities.ts';
 import { dynamoAdminAddresses, dynamoSecurityEvents, dynamoSecurityResponses } from '../../adapters/dynamo/security.ts';
+import { invokeLater } from '../../adapters/lambda/invoke.ts';
 import * as routes from '../../contracts/routes/security.ts';
 import type { SecurityResponse } from '../../contracts/security-event.ts';
+import type { PoolUser } from '../../core/identity/ports.ts';
 import { endSessionsOf } from '../../core/identity/sign-in.ts';
 import { networkOf } from '../../core/limits/buckets.ts';
 import { eventOf } from '../../core/security/events.ts';
@@ -11,6 +13,7 @@ import { misfit, respond, reverse } from '../../core/security/responses.ts';
 import { ok, type Route, route } from '../../runtime/api-handler.ts';
 import { readConfiguration } from '../../runtime/configuration.ts';
 import { ApiError, refuseCursor } from '../../runtime/errors.ts';
+import { log } from '../../runtime/log.ts';
 import { clock } from '../../runtime/system.ts';
 
 const DAY_MS = 24 * 3600_000;
@@ -20,11 +23,19 @@ export function watchRoutes(settings: {
   readonly SECURITY_TABLE: string;
   readonly AUDIT_TABLE: string;
   readonly IDENTITY_TABLE: string;
+  readonly MONITOR_FUNCTION: string;
 }): Route[] {
   const events = dynamoSecurityEvents(settings.SECURITY_TABLE);
   const responses = dynamoSecurityResponses({ security: settings.SECURITY_TABLE, audit: settings.AUDIT_TABLE });
   const identities = dynamoIdentities({ identity: settings.IDENTITY_TABLE, audit: settings.AUDIT_TABLE });
   const keys = dynamoApiKeys({ identity: settings.IDENTITY_TABLE });
+  // From here nobody reaches the user pool. What counts here has ended by then; a token of the pool's own is worth nothing without it.
+  const directory = {
+    signOut: (user: PoolUser) =>
+      invokeLater(settings.MONITOR_FUNCTION, { sign_out: user }).catch((error: unknown) =>
+        log.error('the user pool was not told', error, { user_id: user.user_id }),
+      ),
+  };
   const { monitoring } = readConfiguration().security;
   const parts = {
     responses,
@@ -32,7 +43,7 @@ export function watchRoutes(settings: {
     adminAddresses: dynamoAdminAddresses(settings.SECURITY_TABLE),
     ownerOfKey: async (keyId: string) => (await keys.get(keyId))?.owner_id ?? null,
     endSessions: (userId: string, by: string, reason: string) =>
-      endSessionsOf({ identities, now: clock.now }, userId, { actor: by, reason }),
+      endSessionsOf({ identities, directory, now: clock.now }, userId, { actor: by, reason }),
     uuid: v7,
   };
 

@@ -1,7 +1,10 @@
 import { v7 } from 'uuid';
+import { z } from 'zod';
+import { cognitoDirectory } from '../../adapters/cognito/directory.ts';
 import { dynamoApiKeys } from '../../adapters/dynamo/api-keys.ts';
 import { dynamoIdentities } from '../../adapters/dynamo/identities.ts';
 import { dynamoAdminAddresses, dynamoSecurityEvents, dynamoSecurityResponses } from '../../adapters/dynamo/security.ts';
+import { identityRecord } from '../../contracts/identity.ts';
 import { endSessionsOf } from '../../core/identity/sign-in.ts';
 import { watch } from '../../core/security/monitor.ts';
 import { readConfiguration } from '../../runtime/configuration.ts';
@@ -12,6 +15,7 @@ import { clock } from '../../runtime/system.ts';
 const environment = environmentOf('events/security-monitor');
 const identities = dynamoIdentities({ identity: environment.IDENTITY_TABLE, audit: environment.AUDIT_TABLE });
 const keys = dynamoApiKeys({ identity: environment.IDENTITY_TABLE });
+const directory = cognitoDirectory(environment.USER_POOL_ID, []);
 const parts = {
   events: dynamoSecurityEvents(environment.SECURITY_TABLE),
   responses: dynamoSecurityResponses({ security: environment.SECURITY_TABLE, audit: environment.AUDIT_TABLE }),
@@ -19,12 +23,22 @@ const parts = {
   identities,
   ownerOfKey: async (keyId: string) => (await keys.get(keyId))?.owner_id ?? null,
   endSessions: (userId: string, by: string, reason: string) =>
-    endSessionsOf({ identities, now: clock.now }, userId, { actor: by, reason }),
+    endSessionsOf({ identities, directory, now: clock.now }, userId, { actor: by, reason }),
   uuid: v7,
   settings: readConfiguration().security.monitoring,
 };
 
-export async function handler() {
+/** Asked for by those who ended the sessions of somebody where nobody reaches the user pool. */
+const signOut = z.object({
+  sign_out: z.object({ user_id: identityRecord.shape.user_id, pool_username: identityRecord.shape.pool_username }),
+});
+
+export async function handler(event: unknown) {
+  const asked = signOut.safeParse(event);
+  if (asked.success) {
+    await directory.signOut(asked.data.sign_out);
+    return { signed_out: asked.data.sign_out.user_id };
+  }
   const seen = await watch(parts, clock.now());
   log.info('watched', { anomalies: seen.anomalies, responses: seen.responses.length });
   for (const id of seen.responses) log.warn('security response', { response_id: id });

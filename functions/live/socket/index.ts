@@ -2,7 +2,7 @@ import type { APIGatewayProxyResultV2 } from 'aws-lambda';
 import { closeConnection, postToConnection } from '../../adapters/apigateway/post.ts';
 import { dynamoApiKeys } from '../../adapters/dynamo/api-keys.ts';
 import { dynamoExecutions } from '../../adapters/dynamo/executions.ts';
-import { dynamoIdentities } from '../../adapters/dynamo/identities.ts';
+import { dynamoHolders, dynamoIdentities } from '../../adapters/dynamo/identities.ts';
 import { dynamoLive } from '../../adapters/dynamo/live.ts';
 import { invokeLater } from '../../adapters/lambda/invoke.ts';
 import { type ClientMessage, clientMessage } from '../../contracts/live.ts';
@@ -23,9 +23,12 @@ const executions = dynamoExecutions({ executions: environment.EXECUTIONS_TABLE, 
 const close = closeConnection(environment.LIVE_ENDPOINT);
 const stores = {
   identities: dynamoIdentities({ identity: environment.IDENTITY_TABLE }),
+  holders: dynamoHolders({ identity: environment.IDENTITY_TABLE, ephemera: environment.EPHEMERA_TABLE }),
   keys: dynamoApiKeys({ identity: environment.IDENTITY_TABLE }),
 };
-const { roles: granted } = readConfiguration().security.authorization;
+const { authorization, authentication } = readConfiguration().security;
+const { roles: granted } = authorization;
+const mfaRoles = authentication.mfa.required_for_roles;
 
 /** Sent by those who took rights away. */
 interface LookAgain {
@@ -86,7 +89,7 @@ async function lookAgainAt(userId: string): Promise<APIGatewayProxyResultV2> {
 /** Whose connection it is, with the rights of this moment. */
 async function holderOf(connectionId: string): Promise<Actor | null> {
   const then = await store.actorOf(connectionId);
-  return then && (await currentActor(stores, then, granted, clock.now()));
+  return then && (await currentActor(stores, then, granted, { mfaRoles, now: clock.now() }));
 }
 
 const refusal = (code: string, detail: string): string => frame({ type: 'error', code, detail });
