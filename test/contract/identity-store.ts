@@ -65,6 +65,23 @@ export function identityStoreContract(name: string, open: () => Promise<Identity
       expect(await store.get(id)).toMatchObject({ disabled: false });
     });
 
+    it('keep the roles an admin gave, against any sign-in of before', async () => {
+      const id = await signedIn('developer');
+      const stale = await store.get(id);
+      await change(id, { roles: ['viewer'] });
+      const late = new Date(NOW.getTime() + 3600_000).toISOString();
+      expect(await enter(id, ['developer'])).toMatchObject({ roles: ['viewer'] });
+      expect(stale && (await store.holdRoles(stale, late))).toBe(false);
+      expect(await enter(id, ['developer'], undefined, late)).toMatchObject({ roles: ['developer'] });
+    });
+
+    it('are made once, by whoever comes first', async () => {
+      const id = randomUUID();
+      await Promise.all([enter(id, ['viewer']), enter(id, ['viewer'])]);
+      const row = await store.get(id);
+      expect(row).toMatchObject({ roles: ['viewer'], audit_length: 1 });
+    });
+
     it('keep an admin: of two who step down in the same moment, one stays', async () => {
       const admins = [await signedIn('admin'), await signedIn('admin')];
       const [first = '', second = ''] = admins;

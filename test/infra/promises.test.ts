@@ -308,6 +308,15 @@ describe('who may do what', () => {
     expect(may.map(([role]) => entryOfRole(role)).sort()).toEqual(writers);
   });
 
+  it('one function asks the user pool for tokens, and opens what it sealed of them', () => {
+    const anything = () => true;
+    for (const action of ['cognito-idp:AdminInitiateAuth', 'cognito-idp:AdminRespondToAuthChallenge'])
+      expect(whoMay(action, anything)).toEqual(['api/auth']);
+    const sessionKey = (resource: unknown) => /SessionKey/.test(JSON.stringify(resource));
+    expect(whoMay('kms:Decrypt', sessionKey)).toEqual(['api/auth']);
+    expect(whoMay('kms:Encrypt', sessionKey)).toEqual(['api/auth']);
+  });
+
   const ofKind = (kind: string) => (resource: unknown) => textOf(resource).endsWith(`/${kind}/*`);
 
   it.each([
