@@ -181,10 +181,12 @@ describe('a provider', () => {
           client_id: 'airlock',
           client_secret,
           token_endpoint_auth_method: 'client_secret_post',
-          redirect_uris: [`${status.emulator_url}/oauth2/idpresponse`],
+          // The emulator goes by this name, whatever it was asked under.
+          redirect_uris: [`http://localhost:${new URL(status.emulator_url).port}/oauth2/idpresponse`],
         },
       ],
       cookies: { keys: [randomUUID()] },
+      ttl: { Interaction: 600, Session: 600, Grant: 600, AccessToken: 600, IdToken: 600 },
       claims: { openid: ['sub'], email: ['email', 'email_verified'], profile: ['groups'] },
       // The user pool reads the id token.
       conformIdTokenClaims: false,
