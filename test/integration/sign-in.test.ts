@@ -1,6 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { CognitoIdentityProviderClient, InitiateAuthCommand } from '@aws-sdk/client-cognito-identity-provider';
+import {
+  AdminInitiateAuthCommand,
+  CognitoIdentityProviderClient,
+  InitiateAuthCommand,
+} from '@aws-sdk/client-cognito-identity-provider';
 import { GetCommand } from '@aws-sdk/lib-dynamodb';
 import { describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
@@ -9,6 +13,8 @@ import { type Answer, as, type Client, call, clientOf, problemOf, status } from 
 import { output, settings, tables } from '../support/faults.ts';
 import { createUser, newUser, somebody } from '../support/people.ts';
 import { totp } from '../support/totp.ts';
+
+const cognito = new CognitoIdentityProviderClient(settings);
 
 const login = (user: { email: string; password: string }): Promise<Answer<Tokens & Challenge>> =>
   call('POST', '/api/v1/auth/login', { email: user.email, password: user.password });
@@ -177,6 +183,42 @@ describe('a session', () => {
       const again = await login(user);
       expect(await isIn(clientOf(again.body.access_token))).toBe(200);
       now = { token: again.body.access_token, refreshToken: again.body.refresh_token };
+    }
+  });
+
+  it('ends at the user pool too, whoever says so', async () => {
+    const admin = await as('admin');
+    const pool = { UserPoolId: output('UserPoolId'), ClientId: output('UserPoolClientId') };
+    const user = await somebody('developer');
+    const ways = [
+      (client: Client) => client.call('POST', '/api/v1/auth/revoke'),
+      () => {
+        const about = { subject: { user_id: user.user_id }, reason: 'looks odd', minutes: 1 };
+        return admin.call('POST', '/api/v1/security/responses', { kind: 'require_sign_in', ...about });
+      },
+    ];
+    for (const end of ways) {
+      const { body } = await login(user);
+      const AuthParameters = { USERNAME: user.email, PASSWORD: user.password };
+      const held = await cognito.send(
+        new AdminInitiateAuthCommand({ ...pool, AuthFlow: 'ADMIN_USER_PASSWORD_AUTH', AuthParameters }),
+      );
+      const goOn = () =>
+        cognito.send(
+          new AdminInitiateAuthCommand({
+            ...pool,
+            AuthFlow: 'REFRESH_TOKEN_AUTH',
+            AuthParameters: { REFRESH_TOKEN: held.AuthenticationResult?.RefreshToken ?? '' },
+          }),
+        );
+      await goOn();
+      expect((await end(clientOf(body.access_token))).status).toBeLessThan(300);
+      const refused = () =>
+        goOn().then(
+          () => false,
+          (error: Error) => error.name === 'NotAuthorizedException',
+        );
+      await expect.poll(refused, { timeout: 10_000 }).toBe(true);
     }
   });
 

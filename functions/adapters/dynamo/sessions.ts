@@ -28,8 +28,9 @@ export function dynamoSessions(ephemeraTable: string, sealer: Sealer): SessionSt
       const { Item } = await documents.send(
         new GetCommand({ TableName: ephemeraTable, Key: sessionKey(sessionId), ConsistentRead: true }),
       );
-      if (!Item) return null;
-      const found = sessionSchema.parse(Item);
+      // A row that says less than it must, as those of before did, is none.
+      const { data: found } = sessionSchema.safeParse(Item);
+      if (!found) return null;
       const { pk } = sessionKey(sessionId);
       return { ...found, provider_refresh_token: await sealer.open(found.provider_refresh_token, pk) };
     },

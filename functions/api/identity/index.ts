@@ -2,7 +2,7 @@ import { cognitoDirectory } from '../../adapters/cognito/directory.ts';
 import { dynamoApiKeys, dynamoKeyUsage } from '../../adapters/dynamo/api-keys.ts';
 import { dynamoIdentities } from '../../adapters/dynamo/identities.ts';
 import { invokeLater } from '../../adapters/lambda/invoke.ts';
-import type { IdentityRecord, UserView } from '../../contracts/identity.ts';
+import { type IdentityRecord, type UserView, userView } from '../../contracts/identity.ts';
 import * as keyRoutes from '../../contracts/routes/api-keys.ts';
 import * as routes from '../../contracts/routes/identity.ts';
 import { changeUser } from '../../core/identity/users.ts';
@@ -91,14 +91,6 @@ async function mustBeAPerson(ownerId: string, userId: string): Promise<void> {
 }
 
 /** What callers see; where the user's audit chain stands is nobody's business. */
-function viewOf({
-  audit_length: _,
-  audit_head: __,
-  pool_username: ___,
-  roles_held_until: ____,
-  ...user
-}: IdentityRecord): UserView {
-  return user;
-}
+const viewOf = (user: IdentityRecord): UserView => userView.parse(user);
 
 const notFound = (): ApiError => new ApiError('not_found', 'There is no such resource, or it is not yours.');
