@@ -2,6 +2,7 @@ import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb';
 import {
   BatchGetCommand,
   type BatchGetCommandInput,
+  type BatchGetCommandOutput,
   GetCommand,
   PutCommand,
   QueryCommand,
@@ -146,7 +147,8 @@ export function dynamoHolders(tables: { readonly identity: string; readonly ephe
       };
       const found: Record<string, unknown> = {};
       for (let reads = 0; reads < MOST_READS; reads += 1) {
-        const { Responses, UnprocessedKeys } = await documents.send(new BatchGetCommand({ RequestItems: wanted }));
+        const answer: BatchGetCommandOutput = await documents.send(new BatchGetCommand({ RequestItems: wanted }));
+        const { Responses, UnprocessedKeys } = answer;
         for (const [table, items] of Object.entries(Responses ?? {})) found[table] ??= items[0];
         if (Object.keys(UnprocessedKeys ?? {}).length === 0) {
           const identity = found[tables.identity];
