@@ -139,6 +139,9 @@ describe('a role that wants a second factor and comes later', () => {
     if (answer.outcome !== 'signed_in') throw new Error(answer.outcome);
     state.roles = ['operator'];
     await goOn(answer.tokens.refresh_token);
+    const identity = await parts.identities.get('user-1');
+    const rules = { mfaRoles: ['operator'], now: NOW };
+    expect(identity && standingOf(identity, answer.session, NOW.toISOString(), rules)).toBe('accepted');
   });
 });
 
@@ -156,6 +159,9 @@ describe('the end of a session', () => {
     expect(await standing('session-2')).toBe('accepted');
     // The pool gave a token for it, and nobody here did.
     expect(await standing('session-3')).toBe('over');
+    const others = { ...identity, user_id: 'user-2' };
+    const open = await parts.sessions.get('session-2');
+    expect(standingOf(others, open, NOW.toISOString(), { mfaRoles: [], now: NOW })).toBe('over');
     expect(await refreshAccessToken(parts, token)).toEqual({ outcome: 'refused' });
   });
 
