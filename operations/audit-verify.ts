@@ -69,8 +69,12 @@ async function partsFor(
   const { s3Locked } = await import('../functions/adapters/s3/locked.ts');
   const documents = DynamoDBDocumentClient.from(new DynamoDBClient({}));
   const bucket = output('AuditBucketName');
-  // Responses lie under one partition of a table of their own.
-  const responses = output('SecurityTableName');
+  // Responses to threats, and resets of limits, lie under one partition each of a table of their own.
+  const security = output('SecurityTableName');
+  const partitions = [
+    { pk: 'responses', prefix: 'rsp_' },
+    { pk: 'limit-resets', prefix: 'rst_' },
+  ];
   const tables = [
     { table: output('ExecutionsTableName'), key: 'execution_id', is: (id: string) => id.startsWith('exec_') },
     { table: output('ApprovalsTableName'), key: 'approval_id', is: (id: string) => /^(apr|std)_/.test(id) },
@@ -98,15 +102,18 @@ async function partsFor(
           if (is(String(row[key])) || row.audit_length !== undefined) yield entityOf(row[key], row);
       }
     }
-    const query = { TableName: responses, KeyConditionExpression: 'pk = :pk', ExpressionAttributeValues: { ':pk': 'responses' } };
-    for await (const { Items } of paginateQuery({ client: documents }, { ...query, ConsistentRead: true }))
-      for (const row of Items ?? []) yield entityOf(row.sk, row);
+    for (const { pk } of partitions) {
+      const query = { TableName: security, KeyConditionExpression: 'pk = :pk', ExpressionAttributeValues: { ':pk': pk } };
+      for await (const { Items } of paginateQuery({ client: documents }, { ...query, ConsistentRead: true }))
+        for (const row of Items ?? []) yield entityOf(row.sk, row);
+    }
   }
 
   async function entity(id: string): Promise<AuditedEntity | null> {
     const known = tables.find(({ is }) => is(id));
+    const partition = partitions.find(({ prefix }) => id.startsWith(prefix));
     const places = (known ? [known] : tables).map(({ table, key }) => ({ table, keys: { [key]: id } }));
-    for (const { table, keys } of id.startsWith('rsp_') ? [{ table: responses, keys: { pk: 'responses', sk: id } }] : places) {
+    for (const { table, keys } of partition ? [{ table: security, keys: { pk: partition.pk, sk: id } }] : places) {
       const { Item } = await documents.send(new GetCommand({ TableName: table, Key: keys, ConsistentRead: true }));
       if (Item) return entityOf(id, Item);
     }

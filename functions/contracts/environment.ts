@@ -46,10 +46,11 @@ export const FUNCTION_ENVIRONMENT = {
   'api/audit': z.object({ ...inside, ...audit }),
   'api/live': z.object({ ...inside }),
   'api/health': z.object({ ...inside, ...executions, ...sandboxes }),
-  'api/security': z.object({ ...inside, ...audit, MONITOR_FUNCTION: text }),
+  'api/security': z.object({ ...inside, ...audit, SOCKET_FUNCTION: text, MONITOR_FUNCTION: text }),
 
   'live/socket': z.object({
     ...identity,
+    ...security,
     ...ephemera,
     ...executions,
     FRONT_DOOR_SECRET: text,
@@ -121,7 +122,7 @@ export const FUNCTION_ENVIRONMENT = {
     PUSH_FUNCTION: text,
   }),
   'events/approval-changed': z.object({ APPROVAL_CLOCK_STATE_MACHINE_ARN: text }),
-  'events/security-monitor': z.object({ ...security, ...identity, ...audit, USER_POOL_ID: text }),
+  'events/security-monitor': z.object({ ...security, ...identity, ...audit, SOCKET_FUNCTION: text, USER_POOL_ID: text }),
   'events/audit-anchor': z.object({ ...audit, AUDIT_BUCKET: text }),
   'events/key-rotation': z.object({ ...identity, ...audit }),
   'events/jwks-refresher': z.object({ ...identity, JWKS_URL: text }),

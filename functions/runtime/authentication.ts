@@ -5,6 +5,7 @@ import { dynamoPageSessions } from '../adapters/dynamo/page-sessions.ts';
 import type { IdentityRecord } from '../contracts/identity.ts';
 import { type Actor, permissionsOf } from '../core/identity/actor.ts';
 import { type HolderStore, standingOf } from '../core/identity/current.ts';
+import { keyNetworkOf } from '../core/identity/key-networks.ts';
 import { permissionsOfKey } from '../core/identity/key-scope.ts';
 import { statusOf, verifyKey } from '../core/identity/keys.ts';
 import { isFresh, readPageSession, whyNotOwnPage } from '../core/identity/page-session.ts';
@@ -33,7 +34,7 @@ export interface Authenticated {
   /** What the caller is told beside the answer. */
   readonly headers: Readonly<Record<string, string>>;
   /** What is written beside the answer; it never fails, and must not be left undone when the function is frozen. */
-  readonly noted: Promise<void>;
+  readonly noted: Promise<'noted' | 'new_network'>;
 }
 
 export type Authenticate = (request: Request, clientAddress: string) => Promise<Authenticated>;
@@ -89,7 +90,7 @@ function tokenAuthentication(settings: Settings): (token: string) => Promise<Aut
       permissions: permissionsOf(roles, granted),
       credential,
     };
-    return { actor, headers: {}, noted: Promise.resolve() };
+    return { actor, headers: {}, noted: NOTHING_TO_NOTE };
   };
 }
 
@@ -128,7 +129,7 @@ function cookieAuthentication(settings: Settings): (cookie: string, request: Req
       permissions: permissionsOf(roles, granted),
       credential,
     };
-    return { actor, headers: {}, noted: Promise.resolve() };
+    return { actor, headers: {}, noted: NOTHING_TO_NOTE };
   };
 }
 
@@ -139,12 +140,18 @@ function keyAuthentication(settings: Settings): (text: string, clientAddress: st
   const { authorization, authentication: rules } = readConfiguration().security;
   const notedAt = new Map<string, number>();
 
-  /** Each worker asks at most once a minute; the store sees to the rest. */
-  async function note(keyId: string, address: string, now: Date): Promise<void> {
-    if (!rules.api_keys.usage_tracking || now.getTime() - (notedAt.get(keyId) ?? 0) < NOTED_EVERY_MS) return;
+  /** Each worker asks at most once a minute and network; the store sees to the rest. */
+  async function note(keyId: string, address: string, now: Date): Promise<'noted' | 'new_network'> {
+    const name = `${keyId} ${keyNetworkOf(address)}`;
+    if (!rules.api_keys.usage_tracking || now.getTime() - (notedAt.get(name) ?? 0) < NOTED_EVERY_MS) return 'noted';
     if (notedAt.size > MOST_NOTED) notedAt.clear();
-    notedAt.set(keyId, now.getTime());
-    await usage.note(keyId, address, now).catch((error: unknown) => log.error('a use was not noted', error, { key_id: keyId }));
+    notedAt.set(name, now.getTime());
+    try {
+      return await usage.note(keyId, address, now);
+    } catch (error) {
+      log.error('a use was not noted', error, { key_id: keyId });
+      return 'noted';
+    }
   }
 
   return async (text, clientAddress) => {
@@ -165,6 +172,7 @@ function keyAuthentication(settings: Settings): (text: string, clientAddress: st
   };
 }
 
+const NOTHING_TO_NOTE = Promise.resolve('noted' as const);
 const NOTED_EVERY_MS = 60_000;
 const MOST_NOTED = 10_000;
 

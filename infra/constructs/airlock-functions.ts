@@ -28,6 +28,9 @@ interface Props {
 const API_TIMEOUT = Duration.seconds(29);
 const TASK_TIMEOUT = Duration.seconds(30);
 
+/** Of a user's row: what ending their sessions writes. Roles, teams and trust are not among it. */
+const ENDING_SESSIONS = ['identity_id', 'valid_after', 'audit_length', 'audit_head'];
+
 /**
  * All functions, each with the environment its contract asks for, and exactly what it may do. The lists here are the permissions: the
  * template tests hold the ones that are promises (one signer, one caller of RunTask, the writers of each table).
@@ -170,6 +173,7 @@ export class AirlockFunctions extends Construct {
       ...this.#signedIn(),
       ...this.#table('AUDIT'),
       ...this.#valkey(),
+      ...socketName,
       MONITOR_FUNCTION: this.#nameOf('events/security-monitor'),
     });
     this.#mayAuthenticate(security);
@@ -193,7 +197,7 @@ export class AirlockFunctions extends Construct {
     const catchUpName = { CATCH_UP_FUNCTION: this.#nameOf('live/catch-up') };
 
     const socket = this.#add('live/socket', API_TIMEOUT, undefined, {
-      ...this.#table('IDENTITY', 'EPHEMERA', 'EXECUTIONS'),
+      ...this.#table('IDENTITY', 'EPHEMERA', 'EXECUTIONS', 'SECURITY'),
       ...catchUpName,
       FRONT_DOOR_SECRET: frontDoorSecret,
       LIVE_ENDPOINT: live.endpoint,
@@ -201,6 +205,7 @@ export class AirlockFunctions extends Construct {
     tables.ephemera.allow(socket.lambda, 'BatchGetItem', 'GetItem', 'PutItem', 'DeleteItem', 'Query');
     tables.executions.allow(socket.lambda, 'GetItem');
     tables.identity.allow(socket.lambda, 'BatchGetItem', 'GetItem');
+    tables.security.allowOn('restrictions#*', socket.lambda, 'Query');
     socket.mayInvoke('live/catch-up');
 
     const push = this.#add('live/push', TASK_TIMEOUT, undefined, {
@@ -390,6 +395,7 @@ export class AirlockFunctions extends Construct {
 
     const monitor = this.#add('events/security-monitor', TASK_TIMEOUT, undefined, {
       ...this.#table('SECURITY', 'IDENTITY', 'AUDIT'),
+      SOCKET_FUNCTION: this.#nameOf('live/socket'),
       USER_POOL_ID: signIn.pool.userPoolId,
     });
     signIn.maySignOut(monitor);
@@ -488,8 +494,9 @@ export class AirlockFunctions extends Construct {
   #mayRespond(fn: AirlockFunction<FunctionName>): void {
     const { tables } = this.#props.data;
     tables.security.allow(fn.lambda, 'GetItem', 'PutItem', 'UpdateItem', 'Query');
-    tables.identity.allowOn('user#*', fn.lambda, 'UpdateItem');
+    tables.identity.allowAttributes('user#*', ENDING_SESSIONS, fn.lambda, 'UpdateItem');
     tables.audit.allow(fn.lambda, 'PutItem');
+    fn.mayInvoke('live/socket');
   }
 
   #objects() {

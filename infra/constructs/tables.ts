@@ -67,6 +67,15 @@ export class SubjectTable extends Construct {
     this.#allow(grantee, actions, { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': [partitionKeys] } });
   }
 
+  /** The same, and of those items only these attributes; `UpdateItem` must not answer with the others either. */
+  allowAttributes(partitionKeys: string, attributes: readonly string[], grantee: IGrantable, ...actions: TableAction[]): void {
+    this.#allow(grantee, actions, {
+      'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': [partitionKeys] },
+      'ForAllValues:StringEquals': { 'dynamodb:Attributes': [...attributes] },
+      StringEqualsIfExists: { 'dynamodb:ReturnValues': ['NONE', 'UPDATED_OLD', 'UPDATED_NEW'] },
+    });
+  }
+
   #allow(grantee: IGrantable, actions: TableAction[], conditions?: PolicyStatementProps['conditions']): void {
     const resources = [
       this.table.tableArn,

@@ -8,6 +8,7 @@ import {
   QueryCommand,
   UpdateCommand,
 } from '@aws-sdk/lib-dynamodb';
+import { z } from 'zod';
 import type { AuditRecord } from '../../contracts/audit.ts';
 import { ADMIN_ROLE, type IdentityRecord, identityRecord } from '../../contracts/identity.ts';
 import { openSession } from '../../contracts/sign-in.ts';
@@ -35,6 +36,12 @@ const row = identityRecord.extend({
 const userKey = (userId: string) => ({ identity_id: `user#${userId}` });
 /** Ids of the enabled admins, in one item, so that taking the last one out can be refused in the same transaction. */
 const ADMINS_KEY = { identity_id: 'admins' };
+const adminsRow = z.object({
+  user_ids: z
+    .set(z.string())
+    .default(new Set())
+    .transform((ids) => [...ids]),
+});
 const LISTED_UNDER = 'users';
 
 interface Tables {
@@ -84,6 +91,11 @@ export function dynamoIdentities(tables: Tables): IdentityStore {
       const written = await transact(items);
       if (written.outcome === 'written') return 'saved';
       return written.failedItems.includes(2) && !written.failedItems.includes(0) ? 'last_admin' : 'conflict';
+    },
+
+    async admins() {
+      const { Item } = await documents.send(new GetCommand({ TableName: table, Key: ADMINS_KEY, ConsistentRead: true }));
+      return adminsRow.parse(Item ?? {}).user_ids;
     },
 
     async list(limit, cursor) {

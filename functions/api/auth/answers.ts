@@ -1,5 +1,5 @@
 import type { SignInAnswer } from '../../core/identity/sign-in.ts';
-import { ApiError, secondFactorWanted } from '../../runtime/errors.ts';
+import { ApiError, type RefusedSubject, secondFactorWanted } from '../../runtime/errors.ts';
 
 /** What somebody is told who is not signed in by this: of all that may be wrong, as little as is of use. */
 export function refusalOf(answer: Exclude<SignInAnswer, { outcome: 'signed_in' | 'challenged' }>): ApiError {
@@ -9,7 +9,8 @@ export function refusalOf(answer: Exclude<SignInAnswer, { outcome: 'signed_in' |
     const errors = [{ field: 'body.new_password', expected: answer.detail.slice(0, 300), received: 'another' }];
     return new ApiError('validation_failed', 'This password does not do.', { errors });
   }
-  return refused();
+  return refused({ account: answer.account });
 }
 
-export const refused = (): ApiError => new ApiError('unauthenticated', 'These credentials are not valid.');
+export const refused = (about?: RefusedSubject): ApiError =>
+  new ApiError('unauthenticated', 'These credentials are not valid.', about ? { about } : {});

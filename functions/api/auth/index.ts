@@ -3,7 +3,6 @@ import { cognitoDirectory } from '../../adapters/cognito/directory.ts';
 import { cognitoSignIn } from '../../adapters/cognito/sign-in.ts';
 import { dynamoIdentities } from '../../adapters/dynamo/identities.ts';
 import { dynamoPageSessions } from '../../adapters/dynamo/page-sessions.ts';
-import { dynamoSecurityEvents } from '../../adapters/dynamo/security.ts';
 import { dynamoChallenges, dynamoSessions } from '../../adapters/dynamo/sessions.ts';
 import { kmsSealer } from '../../adapters/kms/sealer.ts';
 import { invokeLater } from '../../adapters/lambda/invoke.ts';
@@ -19,8 +18,6 @@ import {
   type SignInAnswer,
   signIn,
 } from '../../core/identity/sign-in.ts';
-import { networkOf } from '../../core/limits/buckets.ts';
-import { eventOf } from '../../core/security/events.ts';
 import { apiHandler, ok, route } from '../../runtime/api-handler.ts';
 import { readConfiguration } from '../../runtime/configuration.ts';
 import { environmentOf } from '../../runtime/environment.ts';
@@ -42,7 +39,6 @@ const rules = {
   directories: sso.providers.filter(({ type }) => type === 'saml').map(({ name }) => name),
 };
 const sealer = kmsSealer(environment.SESSION_KEY_ID);
-const events = dynamoSecurityEvents(environment.SECURITY_TABLE);
 const pageUrl = environment.SIGN_IN_PAGE_URL;
 const pageClientId = environment.PAGE_CLIENT_ID;
 const parts = {
@@ -81,12 +77,12 @@ export const handler = apiHandler(environment, [
   route(routes.login, async ({ body }) => answered(await signIn(parts, body.email, body.password))),
   route(routes.answerChallenge, async ({ body }) => answered(await answerChallenge(parts, body))),
 
-  route(routes.refresh, async ({ body, clientAddress }) => {
+  route(routes.refresh, async ({ body }) => {
     const answer = await refreshAccessToken(parts, body.refresh_token);
     if (answer.outcome === 'copied') {
       log.warn('a refresh token was used twice', { user_id: answer.user_id });
-      await Promise.all([closeConnections(answer), noteCopy(answer, clientAddress)]);
-      throw refused();
+      await closeConnections(answer);
+      throw refused({ event_type: 'credential_copied', severity: 'high', user_id: answer.user_id });
     }
     const { status, body: given } = answered(answer);
     if (status !== 200) throw refused();
@@ -137,20 +133,6 @@ async function endOwn(request: Parameters<typeof forgetPage>[1], sessionId: stri
 }
 
 const busy = (): ApiError => new ApiError('unavailable', 'Others change this user right now. Try again.');
-
-/** Whoever came with the copy is not known: it may be the thief, or the one who was stolen from. */
-async function noteCopy(copied: { user_id: string; session_id: string }, clientAddress: string): Promise<void> {
-  const draft = {
-    event_type: 'credential_copied' as const,
-    severity: 'high' as const,
-    source_ip: networkOf(clientAddress),
-    user_id: copied.user_id,
-    key_id: null,
-    endpoint: routes.refresh.id,
-    details: { session_id: copied.session_id },
-  };
-  await events.add(eventOf(draft, clock.now())).catch((error: unknown) => log.error('a copy was not written down', error));
-}
 
 /** Connections look again whether they may stay. They also do so at each subscription, should this not reach them. */
 const closeConnections = (actor: Pick<Actor, 'user_id'>): Promise<void> =>

@@ -38,8 +38,11 @@ export interface ApiKeyStore {
 }
 
 export interface KeyUsageStore {
-  /** Remembers a use, at most once a minute; must not fail anybody's request. */
-  note(keyId: string, address: string, now: Date): Promise<void>;
+  /**
+   * Remembers a use, at most once a minute and network; must not fail anybody's request. `new_network` when the key was used before, and
+   * never from there.
+   */
+  note(keyId: string, address: string, now: Date): Promise<'noted' | 'new_network'>;
   of(keyIds: readonly string[]): Promise<ReadonlyMap<string, ApiKeyUsage>>;
 }
 

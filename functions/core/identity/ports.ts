@@ -25,6 +25,8 @@ export interface IdentityStore {
   /** From when on sign-ins say again which roles somebody has; false when anybody changed the row since it was read. */
   holdRoles(before: IdentityRecord, until: string): Promise<boolean>;
   list(limit: number, cursor: string | null): Promise<Page<IdentityRecord>>;
+  /** Ids of the enabled admins. */
+  admins(): Promise<readonly string[]>;
 }
 
 /** How the user pool knows somebody. */

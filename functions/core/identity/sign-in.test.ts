@@ -82,10 +82,20 @@ describe('a role that wants a second factor', () => {
     expect(sessions.size).toBe(0);
     if (answer.outcome !== 'challenged') return;
     const { challenge_id } = answer.challenge;
-    expect(await answerChallenge(parts, { challenge_id, new_password: 'x' })).toEqual({ outcome: 'refused' });
-    expect(await answerChallenge(parts, { challenge_id, code: '000000' })).toEqual({ outcome: 'refused' });
+    expect(await answerChallenge(parts, { challenge_id, new_password: 'x' })).toEqual({ outcome: 'refused', account: 'a@b.c' });
+    expect(await answerChallenge(parts, { challenge_id, code: '000000' })).toEqual({ outcome: 'refused', account: 'a@b.c' });
     expect(await answerChallenge(parts, { challenge_id, code: '111111' })).toMatchObject({ outcome: 'signed_in' });
     expect(await answerChallenge(parts, { challenge_id, code: '111111' })).toEqual({ outcome: 'refused' });
+  });
+
+  it('names the account a wrong code was for, to whoever counts such tries', async () => {
+    const { parts, state } = signInWorld();
+    state.hasApp = true;
+    const answer = await signIn(parts, 'a@b.c', 'right');
+    if (answer.outcome !== 'challenged') throw new Error('no code was asked for');
+    const { challenge_id } = answer.challenge;
+    expect(await answerChallenge(parts, { challenge_id, code: '000000' })).toEqual({ outcome: 'refused', account: 'a@b.c' });
+    expect(await answerChallenge(parts, { challenge_id: 'another', code: '000000' })).toEqual({ outcome: 'refused' });
   });
 
   it('has three tries and three minutes for its code', async () => {

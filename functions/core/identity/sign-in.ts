@@ -99,7 +99,8 @@ export type SignInAnswer =
   | { readonly outcome: 'signed_in'; readonly tokens: Tokens; readonly session: Session }
   | { readonly outcome: 'challenged'; readonly challenge: Challenge }
   | { readonly outcome: 'unfit_password'; readonly detail: string }
-  | { readonly outcome: 'refused' }
+  /** Whose account it was about, where only a challenge said so. */
+  | { readonly outcome: 'refused'; readonly account?: string }
   /** The session was opened without one, and a role that its holder has by now wants one. */
   | { readonly outcome: 'second_factor_wanted' }
   | { readonly outcome: 'slow_down' };
@@ -123,7 +124,7 @@ export async function answerChallenge(parts: SignInParts, answer: ChallengeAnswe
   const answered = await answerPending(parts, pending, answer);
   // A wrong code may be typed again; everything else is over.
   if (answered.outcome !== 'refused' && answered.outcome !== 'unfit_password') await parts.challenges.remove(idHash);
-  return answered;
+  return answered.outcome === 'refused' ? { outcome: 'refused', account: pending.email } : answered;
 }
 
 async function answerPending(parts: SignInParts, pending: PendingChallenge, answer: ChallengeAnswer): Promise<SignInAnswer> {

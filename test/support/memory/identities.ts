@@ -33,6 +33,9 @@ export function memoryIdentities(): IdentityStore & { readonly audit: AuditRecor
       audit.push(structuredClone(record));
       return 'saved';
     },
+    async admins() {
+      return [...rows.values()].filter(isAdmin).map((row) => row.user_id);
+    },
     async list(limit, cursor) {
       const after = [...rows.values()]
         .sort((a, b) => a.user_id.localeCompare(b.user_id))
