@@ -6,7 +6,6 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3';
 import { DynamoDBDocumentClient, GetCommand, paginateQuery, paginateScan } from '@aws-sdk/lib-dynamodb';
 import { type AuditedEntity, type Verification, type VerificationParts, verifyAudit } from '../functions/core/audit/verify.ts';
 import { cloudEnvironment } from '../local/cloud.ts';
@@ -66,9 +65,8 @@ async function partsFor(
 ): Promise<VerificationParts> {
   // Their clients are made when they are loaded, from the environment.
   const { dynamoAuditItems } = await import('../functions/adapters/dynamo/audit.ts');
-  const { s3Locked } = await import('../functions/adapters/s3/locked.ts');
+  const { lockedVersions } = await import('./locked-versions.ts');
   const documents = DynamoDBDocumentClient.from(new DynamoDBClient({}));
-  const bucket = output('AuditBucketName');
   // Responses to threats, and resets of limits, lie under one partition each of a table of their own.
   const security = output('SecurityTableName');
   const partitions = [
@@ -120,23 +118,9 @@ async function partsFor(
     return null;
   }
 
-  async function hours(): Promise<string[]> {
-    const client = new S3Client({ forcePathStyle: true });
-    const found: string[] = [];
-    let token: string | undefined;
-    do {
-      const page = await client.send(
-        new ListObjectsV2Command({ Bucket: bucket, Prefix: 'anchors/', ...(token ? { ContinuationToken: token } : {}) }),
-      );
-      found.push(...(page.Contents ?? []).map(({ Key }) => (Key ?? '').slice('anchors/'.length, -'.json'.length)));
-      token = page.NextContinuationToken;
-    } while (token);
-    return found;
-  }
-
   return {
     audit: dynamoAuditItems(output('AuditTableName')),
-    locked: { ...s3Locked(bucket), hours },
+    locked: await lockedVersions(output('AuditBucketName')),
     entities,
     entity,
     now: () => new Date(),

@@ -22,7 +22,7 @@ export function identityStoreContract(name: string, open: () => Promise<Identity
     };
     const change = (userId: string, wanted: Omit<UserChange, 'reason'>) => {
       const directory = { setRoles: async () => {}, setEnabled: async () => {}, signOut: async () => {} };
-      const parts = { identities: store, directory, now: () => NOW };
+      const parts = { identities: store, directory, granted: {}, now: () => NOW };
       return changeUser(parts, actorOf(['admin'], 'boss'), userId, { ...wanted, reason: 'x' });
     };
 

@@ -398,6 +398,10 @@ describe('who may do what', () => {
       },
       VersioningConfiguration: { Status: 'Enabled' },
     });
+    const policies = resources('AWS::S3::BucketPolicy').map(([, policy]) => JSON.stringify(policy.Properties));
+    const own = policies.find((policy) => policy.includes('NobodyDeletes')) ?? '';
+    for (const action of ['DeleteObject', 'DeleteObjectVersion', 'PutObjectRetention', 'BypassGovernanceRetention'])
+      expect(own).toContain(`"s3:${action}"`);
   });
 
   it('no object is deleted, and each is of one of these kinds', () => {

@@ -6,7 +6,7 @@ import { isWatched } from '../../core/identity/key-rotation.ts';
 import type { ApiKeyStore, KeyUsageStore } from '../../core/identity/keys.ts';
 import { appendAudit, changeOf, createOnly, transact } from './changes.ts';
 import { documents } from './client.ts';
-import { decodeCursor, encodeCursor } from './cursor.ts';
+import { encodeCursor, readFrom } from './cursor.ts';
 
 /** `key_…` ids do not clash with those of users, and say in a policy whose rows they are. */
 const rowKey = (keyId: string) => ({ identity_id: keyId });
@@ -49,18 +49,19 @@ export function dynamoApiKeys(tables: { readonly identity: string; readonly audi
     },
 
     async listOf(ownerId, limit, cursor) {
-      const start = decodeCursor(cursor);
-      const { Items, LastEvaluatedKey } = await documents.send(
-        new QueryCommand({
-          TableName: table,
-          IndexName: 'by_list',
-          KeyConditionExpression: 'listed_under = :list',
-          ExpressionAttributeValues: { ':list': listOf(ownerId) },
-          Limit: limit,
-          ...(start ? { ExclusiveStartKey: start } : {}),
-        }),
-      );
-      return { items: (Items ?? []).map((item) => apiKeyRecord.parse(item)), cursor: encodeCursor(LastEvaluatedKey) };
+      return await readFrom(cursor, async (start) => {
+        const { Items, LastEvaluatedKey } = await documents.send(
+          new QueryCommand({
+            TableName: table,
+            IndexName: 'by_list',
+            KeyConditionExpression: 'listed_under = :list',
+            ExpressionAttributeValues: { ':list': listOf(ownerId) },
+            Limit: limit,
+            ...(start ? { ExclusiveStartKey: start } : {}),
+          }),
+        );
+        return { items: (Items ?? []).map((item) => apiKeyRecord.parse(item)), cursor: encodeCursor(LastEvaluatedKey) };
+      });
     },
 
     async dueForRotation(by, limit) {

@@ -16,7 +16,7 @@ import type { HolderStore } from '../../core/identity/current.ts';
 import type { IdentityStore } from '../../core/identity/ports.ts';
 import { appendAudit, changeOf, type TransactItem, transact } from './changes.ts';
 import { documents } from './client.ts';
-import { decodeCursor, encodeCursor } from './cursor.ts';
+import { encodeCursor, readFrom } from './cursor.ts';
 
 /** A row of before an attribute existed reads as if nobody had set it. */
 const row = identityRecord.extend({
@@ -99,18 +99,19 @@ export function dynamoIdentities(tables: Tables): IdentityStore {
     },
 
     async list(limit, cursor) {
-      const start = decodeCursor(cursor);
-      const { Items, LastEvaluatedKey } = await documents.send(
-        new QueryCommand({
-          TableName: table,
-          IndexName: 'by_list',
-          KeyConditionExpression: 'listed_under = :users',
-          ExpressionAttributeValues: { ':users': LISTED_UNDER },
-          Limit: limit,
-          ...(start ? { ExclusiveStartKey: start } : {}),
-        }),
-      );
-      return { items: (Items ?? []).map((item) => row.parse(item)), cursor: encodeCursor(LastEvaluatedKey) };
+      return await readFrom(cursor, async (start) => {
+        const { Items, LastEvaluatedKey } = await documents.send(
+          new QueryCommand({
+            TableName: table,
+            IndexName: 'by_list',
+            KeyConditionExpression: 'listed_under = :users',
+            ExpressionAttributeValues: { ':users': LISTED_UNDER },
+            Limit: limit,
+            ...(start ? { ExclusiveStartKey: start } : {}),
+          }),
+        );
+        return { items: (Items ?? []).map((item) => row.parse(item)), cursor: encodeCursor(LastEvaluatedKey) };
+      });
     },
   };
 }

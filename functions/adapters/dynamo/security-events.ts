@@ -3,7 +3,7 @@ import { type SecurityEvent, securityEvent } from '../../contracts/security-even
 import { dayOf } from '../../core/security/events.ts';
 import type { SecurityEventStore } from '../../core/security/ports.ts';
 import { documents } from './client.ts';
-import { CursorInvalid, decodeCursor, encodeCursor } from './cursor.ts';
+import { CursorInvalid, encodeCursor, readFrom } from './cursor.ts';
 import type { Unreadable } from './security.ts';
 
 type Item = Record<string, unknown>;
@@ -91,23 +91,25 @@ export function dynamoSecurityEvents(table: string, unreadable: Unreadable): Sec
     },
 
     async list(filter, limit, cursor) {
-      const { on_day: standing, before: given, ...unknown } = decodeCursor(cursor) ?? {};
-      const oldest = Date.parse(dayOf(new Date(filter.from).toISOString()));
-      let at = Date.parse(typeof standing === 'string' ? standing : dayOf(new Date(filter.to).toISOString()));
-      if (Number.isNaN(at) || Object.keys(unknown).length > 0) throw new CursorInvalid('the cursor names no day');
-      const firstId = idAt(Math.max(0, Date.parse(filter.from) - MINUTE_MS));
-      const lastId = idAt(Date.parse(filter.to) + 1);
-      let before = typeof given === 'string' ? given : lastId;
-      const events: SecurityEvent[] = [];
-      for (let reads = 0; at >= oldest; reads += 1) {
-        const day = dayOf(new Date(at).toISOString());
-        if (events.length >= limit || reads >= MAX_READS) return { items: events, cursor: encodeCursor({ on_day: day, before }) };
-        const page = await newestOf(day, { from: firstId, before }, limit - events.length);
-        events.push(...page.items.flatMap(read).filter((event) => matches(event, filter)));
-        before = page.next ?? lastId;
-        if (page.next === null) at -= DAY_MS;
-      }
-      return { items: events, cursor: null };
+      return await readFrom(cursor, async ({ on_day: standing, before: given, ...unknown } = {}) => {
+        const oldest = Date.parse(dayOf(new Date(filter.from).toISOString()));
+        let at = Date.parse(typeof standing === 'string' ? standing : dayOf(new Date(filter.to).toISOString()));
+        if (Number.isNaN(at) || Object.keys(unknown).length > 0) throw new CursorInvalid('the cursor names no day');
+        const firstId = idAt(Math.max(0, Date.parse(filter.from) - MINUTE_MS));
+        const lastId = idAt(Date.parse(filter.to) + 1);
+        let before = typeof given === 'string' ? given : lastId;
+        const events: SecurityEvent[] = [];
+        for (let reads = 0; at >= oldest; reads += 1) {
+          const day = dayOf(new Date(at).toISOString());
+          if (events.length >= limit || reads >= MAX_READS)
+            return { items: events, cursor: encodeCursor({ on_day: day, before }) };
+          const page = await newestOf(day, { from: firstId, before }, limit - events.length);
+          events.push(...page.items.flatMap(read).filter((event) => matches(event, filter)));
+          before = page.next ?? lastId;
+          if (page.next === null) at -= DAY_MS;
+        }
+        return { items: events, cursor: null };
+      });
     },
 
     async *since(from, to) {

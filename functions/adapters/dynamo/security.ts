@@ -5,7 +5,7 @@ import type { AdminAddresses, Restrictions, SecurityResponseStore } from '../../
 import { subjectName } from '../../core/security/responses.ts';
 import { appendAudit, changeOf, createOnly, transact } from './changes.ts';
 import { documents } from './client.ts';
-import { decodeCursor, encodeCursor } from './cursor.ts';
+import { encodeCursor, readFrom } from './cursor.ts';
 
 const DAY_MS = 24 * 3600_000;
 const RESPONSES = 'responses';
@@ -66,25 +66,26 @@ export function dynamoSecurityResponses(
     },
 
     async list(limit, cursor) {
-      const start = decodeCursor(cursor);
-      const { Items, LastEvaluatedKey } = await documents.send(
-        new QueryCommand({
-          TableName: table,
-          KeyConditionExpression: 'pk = :pk',
-          ExpressionAttributeValues: { ':pk': RESPONSES },
-          ScanIndexForward: false,
-          ConsistentRead: true,
-          Limit: limit,
-          ...(start ? { ExclusiveStartKey: start } : {}),
-        }),
-      );
-      const items = (Items ?? []).flatMap((item): SecurityResponse[] => {
-        const row = securityResponse.safeParse(item);
-        if (row.success) return [row.data];
-        unreadable(String(item.sk), row.error);
-        return [];
+      return await readFrom(cursor, async (start) => {
+        const { Items, LastEvaluatedKey } = await documents.send(
+          new QueryCommand({
+            TableName: table,
+            KeyConditionExpression: 'pk = :pk',
+            ExpressionAttributeValues: { ':pk': RESPONSES },
+            ScanIndexForward: false,
+            ConsistentRead: true,
+            Limit: limit,
+            ...(start ? { ExclusiveStartKey: start } : {}),
+          }),
+        );
+        const items = (Items ?? []).flatMap((item): SecurityResponse[] => {
+          const row = securityResponse.safeParse(item);
+          if (row.success) return [row.data];
+          unreadable(String(item.sk), row.error);
+          return [];
+        });
+        return { items, cursor: encodeCursor(LastEvaluatedKey) };
       });
-      return { items, cursor: encodeCursor(LastEvaluatedKey) };
     },
   };
 }

@@ -66,8 +66,10 @@ export const handler = apiHandler(environment, [
       throw new ApiError('validation_failed', 'There is no such role.', { errors });
     }
     if (body.owner_id) await mustBeAPerson(body.owner_id, params.user_id);
-    const changed = await changeUser({ identities, directory, now: clock.now }, actor, params.user_id, body);
+    const userParts = { identities, directory, granted: security.authorization.roles, now: clock.now };
+    const changed = await changeUser(userParts, actor, params.user_id, body);
     if (changed.outcome === 'not_found') throw notFound();
+    if (changed.outcome === 'forbidden') throw new ApiError('forbidden', changed.detail);
     if (changed.outcome === 'last_admin') {
       throw new ApiError('conflict', 'This is the last enabled admin. Make somebody else an admin first.');
     }

@@ -49,6 +49,8 @@ export interface KeyUsageStore {
 export interface KeySettings {
   readonly auto_rotation_days: number;
   readonly overlap_hours: number;
+  /** Keys of one person that can be used. */
+  readonly max_per_user: number;
 }
 
 const HOUR_MS = 3600_000;

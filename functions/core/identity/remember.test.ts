@@ -21,7 +21,7 @@ function world() {
     );
   const setRoles = (roles: string[], tellPool: () => Promise<void> = async () => {}) => {
     const directory = { setRoles: tellPool, setEnabled: async () => {}, signOut: async () => {} };
-    return changeUser({ identities, directory, now }, actorOf(['admin'], 'boss'), 'user-1', { roles, reason: 'x' });
+    return changeUser({ identities, directory, granted: {}, now }, actorOf(['admin'], 'boss'), 'user-1', { roles, reason: 'x' });
   };
   return { identities, state, enter, setRoles };
 }

@@ -1,18 +1,20 @@
 /** How an admin changes a user. The last enabled admin stays one: nobody can lock everybody out. */
 import type { IdentityRecord, UserChange } from '../../contracts/identity.ts';
 import { appendToChain } from '../audit/chain.ts';
-import type { Actor } from './actor.ts';
+import { type Actor, permissionsOf, type RolePermissions } from './actor.ts';
 import type { IdentityStore, UserDirectory } from './ports.ts';
 
 interface Parts {
   readonly identities: Pick<IdentityStore, 'get' | 'save' | 'holdRoles'>;
   readonly directory: UserDirectory;
+  readonly granted: RolePermissions;
   readonly now: () => Date;
 }
 
 export type UserChangeOutcome =
   | { readonly outcome: 'changed'; readonly user: IdentityRecord }
   | { readonly outcome: 'not_found' }
+  | { readonly outcome: 'forbidden'; readonly detail: string }
   | { readonly outcome: 'last_admin' }
   | { readonly outcome: 'busy' };
 
@@ -28,6 +30,8 @@ const CLOCKS_DIFFER_MS = 5000;
  */
 export async function changeUser(parts: Parts, admin: Actor, userId: string, change: UserChange): Promise<UserChangeOutcome> {
   const { reason, ...wanted } = change;
+  const tooMuch = whyNotGrant(parts.granted, admin, userId, wanted);
+  if (tooMuch !== null) return { outcome: 'forbidden', detail: tooMuch };
   for (let tries = 0; tries < MAX_TRIES; tries += 1) {
     const before = await parts.identities.get(userId);
     if (!before) return { outcome: 'not_found' };
@@ -61,6 +65,25 @@ async function tellPool({ identities, directory, now }: Parts, changed: Identity
     if (await identities.holdRoles(row, new Date(now().getTime() + CLOCKS_DIFFER_MS).toISOString())) return;
     row = (await identities.get(row.user_id)) ?? row;
   }
+}
+
+/** Who manages users gives no more than they have, and nothing to themselves; a key, which somebody else may have found, manages none. */
+function whyNotGrant(
+  granted: RolePermissions,
+  admin: Actor,
+  userId: string,
+  { roles = [], teams = [], trusted_agent }: Omit<UserChange, 'reason'>,
+): string | null {
+  if (admin.credential.kind === 'api_key') return 'Sign in to change users: no key does.';
+  const given = permissionsOf(roles, granted);
+  const beyond = given.filter((permission) => !admin.permissions.includes(permission));
+  if (beyond.length > 0) return `These roles may more than you do: ${beyond.join(', ')}.`;
+  if (userId !== admin.user_id) return null;
+  const gained = roles.filter((role) => !admin.roles.includes(role));
+  if (gained.length > 0) return `Somebody else has to give you the role ${gained.join(', ')}.`;
+  const joined = admin.permissions.includes('view_all_teams') ? [] : teams.filter((team) => !admin.teams.includes(team));
+  if (joined.length > 0) return `Somebody else has to put you into the team ${joined.join(', ')}.`;
+  return trusted_agent === true && !admin.trusted_agent ? 'Somebody else has to trust you.' : null;
 }
 
 /** Whoever is enabled again signs in anew: what was issued before stays worthless. */

@@ -327,6 +327,7 @@ function apiSecurityOf(file: ConfigurationFile<'api-security.yaml'>): Configurat
       api_keys: {
         auto_rotation_days: api_keys.auto_rotation_days,
         overlap_hours: api_keys.overlap_hours,
+        max_per_user: api_keys.max_per_user,
         usage_tracking: api_keys.usage_tracking,
       },
     },
