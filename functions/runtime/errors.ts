@@ -143,3 +143,13 @@ export function refuseCursor(error: unknown): never {
   const errors = [{ field: 'query.cursor', expected: 'a cursor of an earlier answer', received: 'another text' }];
   throw new ApiError('validation_failed', 'The cursor is not one of ours.', { errors });
 }
+
+/** Somebody was given a role that asks for more than their session was opened with. */
+export const secondFactorWanted = (): ApiError =>
+  new ApiError(
+    'unauthenticated',
+    'A role of yours wants a second factor, and this session was opened without one. Sign in again.',
+    {
+      headers: { 'www-authenticate': 'Bearer' },
+    },
+  );

@@ -3,6 +3,7 @@ import { dynamoApiKeys } from '../adapters/dynamo/api-keys.ts';
 import { dynamoIdentities } from '../adapters/dynamo/identities.ts';
 import { dynamoAdminAddresses, dynamoSecurityResponses } from '../adapters/dynamo/security.ts';
 import { invokeLater } from '../adapters/lambda/invoke.ts';
+import type { UserDirectory } from '../core/identity/ports.ts';
 import { endSessionsOf } from '../core/identity/sign-in.ts';
 import type { ResponseParts } from '../core/security/responses.ts';
 import { log, unreadableRow } from './log.ts';
@@ -11,8 +12,9 @@ import { clock } from './system.ts';
 export function responseParts(given: {
   readonly tables: { readonly security: string; readonly audit: string; readonly identity: string };
   readonly socketFunction: string;
+  readonly directory: Pick<UserDirectory, 'signOut'>;
 }): ResponseParts {
-  const { tables, socketFunction } = given;
+  const { tables, socketFunction, directory } = given;
   const identities = dynamoIdentities(tables);
   const keys = dynamoApiKeys({ identity: tables.identity });
   return {
@@ -20,7 +22,7 @@ export function responseParts(given: {
     adminAddresses: dynamoAdminAddresses(tables.security),
     identities,
     ownerOfKey: async (keyId) => (await keys.get(keyId))?.owner_id ?? null,
-    endSessions: (userId, by, reason) => endSessionsOf({ identities, now: clock.now }, userId, { actor: by, reason }),
+    endSessions: (userId, by, reason) => endSessionsOf({ identities, directory, now: clock.now }, userId, { actor: by, reason }),
     lookAgainAt: (userId) =>
       invokeLater(socketFunction, { look_again_at: userId }).catch((error: unknown) =>
         log.error('connections were not told', error, { user_id: userId }),

@@ -29,7 +29,7 @@ const API_TIMEOUT = Duration.seconds(29);
 const TASK_TIMEOUT = Duration.seconds(30);
 
 /** Of a user's row: what ending their sessions writes. Roles, teams and trust are not among it. */
-const ENDING_SESSIONS = ['identity_id', 'valid_after', 'ended_sessions', 'audit_length', 'audit_head'];
+const ENDING_SESSIONS = ['identity_id', 'valid_after', 'audit_length', 'audit_head'];
 
 /**
  * All functions, each with the environment its contract asks for, and exactly what it may do. The lists here are the permissions: the
@@ -126,12 +126,14 @@ export class AirlockFunctions extends Construct {
       ...this.#table('AUDIT'),
       ...socketName,
       ...checkLimits,
+      SESSION_KEY_ID: this.#props.signIn.sessionKey.keyId,
       ...(page ? { SIGN_IN_PAGE_URL: page.url, PAGE_CLIENT_ID: page.client.userPoolClientId } : {}),
     });
     tables.ephemera.allowOn('session#*', auth.lambda, 'GetItem', 'PutItem', 'UpdateItem');
     tables.ephemera.allowOn('page-session#*', auth.lambda, 'PutItem', 'UpdateItem', 'DeleteItem');
     tables.ephemera.allowOn('challenge#*', auth.lambda, 'PutItem', 'UpdateItem', 'DeleteItem');
     tables.audit.allow(auth.lambda, 'PutItem');
+    this.#props.signIn.maySignIn(auth);
     auth.mayInvoke('live/socket', 'tasks/check-limits');
     // Rows of people only: the verification keys lie in the same table.
     tables.identity.allowOn('user#*', auth.lambda, 'GetItem', 'UpdateItem');
@@ -172,8 +174,11 @@ export class AirlockFunctions extends Construct {
       ...this.#table('AUDIT'),
       ...this.#valkey(),
       ...socketName,
+      MONITOR_FUNCTION: this.#nameOf('events/security-monitor'),
     });
     this.#mayAuthenticate(security);
+    // Nobody reaches the user pool from where it stands.
+    security.mayInvoke('events/security-monitor');
     this.#mayRespond(security);
 
     const health = this.#add('api/health', API_TIMEOUT, functions, {
@@ -197,9 +202,9 @@ export class AirlockFunctions extends Construct {
       FRONT_DOOR_SECRET: frontDoorSecret,
       LIVE_ENDPOINT: live.endpoint,
     });
-    tables.ephemera.allow(socket.lambda, 'GetItem', 'PutItem', 'DeleteItem', 'Query');
+    tables.ephemera.allow(socket.lambda, 'BatchGetItem', 'GetItem', 'PutItem', 'DeleteItem', 'Query');
     tables.executions.allow(socket.lambda, 'GetItem');
-    tables.identity.allow(socket.lambda, 'GetItem');
+    tables.identity.allow(socket.lambda, 'BatchGetItem', 'GetItem');
     tables.security.allowOn('restrictions#*', socket.lambda, 'Query');
     socket.mayInvoke('live/catch-up');
 
@@ -391,7 +396,9 @@ export class AirlockFunctions extends Construct {
     const monitor = this.#add('events/security-monitor', TASK_TIMEOUT, undefined, {
       ...this.#table('SECURITY', 'IDENTITY', 'AUDIT'),
       SOCKET_FUNCTION: this.#nameOf('live/socket'),
+      USER_POOL_ID: signIn.pool.userPoolId,
     });
+    signIn.maySignOut(monitor);
     tables.identity.allow(monitor.lambda, 'GetItem');
     this.#mayRespond(monitor);
 
@@ -473,7 +480,9 @@ export class AirlockFunctions extends Construct {
   /** Who is calling is in the identity table; when a key was used last is beside it, so that nobody here can write a key. */
   #mayAuthenticate(fn: AirlockFunction<FunctionName>): void {
     const { tables } = this.#props.data;
-    tables.identity.allow(fn.lambda, 'GetItem');
+    tables.identity.allow(fn.lambda, 'GetItem', 'BatchGetItem');
+    // Whether a session is open. What the user pool gave it is sealed.
+    tables.ephemera.allowOn('session#*', fn.lambda, 'BatchGetItem');
     tables.ephemera.allowOn('key-usage#*', fn.lambda, 'UpdateItem');
     tables.ephemera.allowOn('page-session#*', fn.lambda, 'GetItem');
     tables.security.allowOn('restrictions#*', fn.lambda, 'Query');

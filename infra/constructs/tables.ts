@@ -5,10 +5,11 @@ import { Construct } from 'constructs';
 import { type IndexShape, TABLES, type TableName } from '../../functions/contracts/tables.ts';
 import type { Stage } from '../config.ts';
 
-export const TABLE_ACTIONS = ['GetItem', 'PutItem', 'UpdateItem', 'DeleteItem', 'Query'] as const;
+export const TABLE_ACTIONS = ['GetItem', 'BatchGetItem', 'PutItem', 'UpdateItem', 'DeleteItem', 'Query'] as const;
 export type TableAction = (typeof TABLE_ACTIONS)[number];
 
-const isWrite = (action: TableAction): boolean => action !== 'GetItem' && action !== 'Query';
+const READS: readonly TableAction[] = ['GetItem', 'BatchGetItem', 'Query'];
+const isWrite = (action: TableAction): boolean => !READS.includes(action);
 
 const keyType = (type: 'string' | 'number' = 'string') => (type === 'number' ? AttributeType.NUMBER : AttributeType.STRING);
 

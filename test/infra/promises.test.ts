@@ -308,6 +308,15 @@ describe('who may do what', () => {
     expect(may.map(([role]) => entryOfRole(role)).sort()).toEqual(writers);
   });
 
+  it('one function asks the user pool for tokens, and opens what it sealed of them', () => {
+    const anything = () => true;
+    for (const action of ['cognito-idp:AdminInitiateAuth', 'cognito-idp:AdminRespondToAuthChallenge'])
+      expect(whoMay(action, anything)).toEqual(['api/auth']);
+    const sessionKey = (resource: unknown) => /SessionKey/.test(JSON.stringify(resource));
+    expect(whoMay('kms:Decrypt', sessionKey)).toEqual(['api/auth']);
+    expect(whoMay('kms:Encrypt', sessionKey)).toEqual(['api/auth']);
+  });
+
   it('whoever responds to threats ends sessions in the rows of users, and changes nothing else of them', () => {
     const responders = [...permissions()].filter(([role]) =>
       ['api/security', 'events/security-monitor'].includes(entryOfRole(role) ?? ''),
@@ -325,7 +334,7 @@ describe('who may do what', () => {
           {
             'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': ['user#*'] },
             'ForAllValues:StringEquals': {
-              'dynamodb:Attributes': ['identity_id', 'valid_after', 'ended_sessions', 'audit_length', 'audit_head'],
+              'dynamodb:Attributes': ['identity_id', 'valid_after', 'audit_length', 'audit_head'],
             },
             StringEqualsIfExists: { 'dynamodb:ReturnValues': ['NONE', 'UPDATED_OLD', 'UPDATED_NEW'] },
           },

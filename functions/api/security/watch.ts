@@ -1,5 +1,6 @@
 import { v7 } from 'uuid';
 import { dynamoSecurityEvents } from '../../adapters/dynamo/security-events.ts';
+import { invokeLater } from '../../adapters/lambda/invoke.ts';
 import * as routes from '../../contracts/routes/security.ts';
 import type { SecurityResponse } from '../../contracts/security-event.ts';
 import { networkOf } from '../../core/limits/buckets.ts';
@@ -8,7 +9,7 @@ import { misfit, respond, reverse } from '../../core/security/responses.ts';
 import { ok, type Route, route } from '../../runtime/api-handler.ts';
 import { readConfiguration } from '../../runtime/configuration.ts';
 import { ApiError, refuseCursor } from '../../runtime/errors.ts';
-import { unreadableRow } from '../../runtime/log.ts';
+import { log, unreadableRow } from '../../runtime/log.ts';
 import { responseParts } from '../../runtime/responses.ts';
 import { clock } from '../../runtime/system.ts';
 
@@ -20,12 +21,20 @@ export function watchRoutes(settings: {
   readonly AUDIT_TABLE: string;
   readonly IDENTITY_TABLE: string;
   readonly SOCKET_FUNCTION: string;
+  readonly MONITOR_FUNCTION: string;
 }): Route[] {
   const events = dynamoSecurityEvents(settings.SECURITY_TABLE, unreadableRow);
   const { monitoring } = readConfiguration().security;
   const parts = responseParts({
     tables: { security: settings.SECURITY_TABLE, audit: settings.AUDIT_TABLE, identity: settings.IDENTITY_TABLE },
     socketFunction: settings.SOCKET_FUNCTION,
+    // From here nobody reaches the user pool. What counts here has ended by then; a token of the pool's own is worth nothing without it.
+    directory: {
+      signOut: (user) =>
+        invokeLater(settings.MONITOR_FUNCTION, { sign_out: user }).catch((error: unknown) =>
+          log.error('the user pool was not told', error, { user_id: user.user_id }),
+        ),
+    },
   });
   const { responses } = parts;
 

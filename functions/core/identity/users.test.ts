@@ -15,9 +15,9 @@ const by = (roles: (keyof typeof granted)[], more: Partial<Actor> = {}): Actor =
   actorOf(roles, 'manager', { permissions: roles.flatMap((role) => [...granted[role]]), ...more });
 
 async function change(actor: Actor, userId: string, wanted: Omit<UserChange, 'reason'>): Promise<string> {
-  const identities = { get: async () => identityOf(userId), save: async () => 'saved' as const };
+  const identities = { get: async () => identityOf(userId), save: async () => 'saved' as const, holdRoles: async () => true };
   const directory = { setRoles: async () => {}, setEnabled: async () => {}, signOut: async () => {} };
-  const changed = await changeUser({ identities, directory, granted }, actor, userId, { ...wanted, reason: 'x' }, NOW);
+  const changed = await changeUser({ identities, directory, granted, now: () => NOW }, actor, userId, { ...wanted, reason: 'x' });
   return changed.outcome === 'forbidden' ? changed.detail : changed.outcome;
 }
 

@@ -80,8 +80,13 @@ describe('the holder of a connection', () => {
     const security = memorySecurity();
     const key_id = `key_${'1'.repeat(24)}`;
     const owner = { ...identityOf('user-1'), roles: ['developer'] };
+    const open = { second_factor: false, expires_at: '2027-01-01T00:00:00.000Z', ended: false };
+    const at = (now: Date) => ({ mfaRoles: [], now });
     const stores = {
       identities: { get: async () => owner, admins: async () => [] },
+      holders: {
+        get: async (user_id: string, session_id: string) => ({ identity: owner, session: { user_id, session_id, ...open } }),
+      },
       keys: { get: async () => null },
       restrictions: security.restrictions,
     };
@@ -96,7 +101,7 @@ describe('the holder of a connection', () => {
       ...{ audit_length: 0, audit_head: '' as const },
     };
     const withKey = { ...stores, keys: { get: async () => key } };
-    expect(await currentHolder(withKey, byKey, granted, later)).toMatchObject({ user_id: 'user-1' });
+    expect(await currentHolder(withKey, byKey, granted, at(later))).toMatchObject({ user_id: 'user-1' });
     await respond(
       { ...security, ...stores, ownerOfKey: async () => 'user-1', endSessions: async () => {}, lookAgainAt: async () => {} },
       {
@@ -106,8 +111,8 @@ describe('the holder of a connection', () => {
       { actor: 'admin', automatic: false },
       NOW,
     );
-    expect(await currentHolder(withKey, byKey, granted, later)).toBeNull();
-    expect(await currentHolder(withKey, own, granted, later)).toMatchObject({ user_id: 'user-1' });
-    expect(await currentHolder(withKey, byKey, granted, new Date(NOW.getTime() + 11 * 60_000))).not.toBeNull();
+    expect(await currentHolder(withKey, byKey, granted, at(later))).toBeNull();
+    expect(await currentHolder(withKey, own, granted, at(later))).toMatchObject({ user_id: 'user-1' });
+    expect(await currentHolder(withKey, byKey, granted, at(new Date(NOW.getTime() + 11 * 60_000)))).not.toBeNull();
   });
 });

@@ -1,6 +1,6 @@
 /** What becomes of open connections when rights were taken away: those that nothing is left of are closed, others follow less. */
 import type { Actor, RolePermissions } from '../identity/actor.ts';
-import { currentActor } from '../identity/current.ts';
+import { currentActor, type SessionRules } from '../identity/current.ts';
 import type { Restrictions } from '../security/ports.ts';
 import { subjectName } from '../security/responses.ts';
 import { frame } from './deliver.ts';
@@ -9,11 +9,16 @@ import type { LiveStore, PostToConnection } from './ports.ts';
 type Holder = Parameters<typeof currentActor>[0] & { readonly restrictions: Restrictions };
 
 /** Whose connection it is, with the rights of this moment; null when nothing is left of them, or their key is suspended. */
-export async function currentHolder(stores: Holder, then: Actor, granted: RolePermissions, now: Date): Promise<Actor | null> {
+export async function currentHolder(
+  stores: Holder,
+  then: Actor,
+  granted: RolePermissions,
+  rules: SessionRules,
+): Promise<Actor | null> {
   const { credential } = then;
   const [actor, restrictions] = await Promise.all([
-    currentActor(stores, then, granted, now),
-    credential.kind === 'api_key' ? stores.restrictions.of(subjectName({ key_id: credential.key_id }), now) : null,
+    currentActor(stores, then, granted, rules),
+    credential.kind === 'api_key' ? stores.restrictions.of(subjectName({ key_id: credential.key_id }), rules.now) : null,
   ]);
   return restrictions?.has('suspend_key') ? null : actor;
 }

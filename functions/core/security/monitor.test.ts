@@ -5,6 +5,7 @@ import { NOW } from '../../../test/support/entities.ts';
 import { memoryIdentities } from '../../../test/support/memory/identities.ts';
 import { memorySecurity } from '../../../test/support/memory/security.ts';
 import { type ResponseKind, responseId, type SecurityEvent, securityResponse } from '../../contracts/security-event.ts';
+import { rememberSignIn } from '../identity/remember.ts';
 import { endSessionsOf } from '../identity/sign-in.ts';
 import { detectAnomalies } from './anomalies.ts';
 import { accountDigest, eventOf, type SecurityEventDraft } from './events.ts';
@@ -60,16 +61,19 @@ async function world(options: { admins?: string[]; mostAtOnce?: number } = {}) {
   const identities = memoryIdentities();
   const clock = { now: NOW };
   const lookedAt: string[] = [];
+  const directory = { signOut: async () => {} };
   const failed: string[] = [];
   for (const user_id of ['owner', 'user-1', ...(options.admins ?? [])]) {
     const isAdmin = options.admins?.includes(user_id) ?? false;
-    await identities.rememberSignIn({ user_id, email: `${user_id}@b.c`, roles: [isAdmin ? 'admin' : 'developer'] });
+    const given = { user_id, email: `${user_id}@b.c`, roles: [isAdmin ? 'admin' : 'developer'], pool_username: null };
+    await rememberSignIn({ identities, now: () => NOW }, { ...given, issued_at: NOW.toISOString() });
   }
   const parts: MonitorParts = {
     ...stores,
     identities,
     ownerOfKey: async (keyId) => (keyId === ADMIN_KEY ? 'boss' : 'owner'),
-    endSessions: (userId, actor, reason) => endSessionsOf({ identities, now: () => clock.now }, userId, { actor, reason }),
+    endSessions: (userId, actor, reason) =>
+      endSessionsOf({ identities, directory, now: () => clock.now }, userId, { actor, reason }),
     lookAgainAt: async (userId) => void lookedAt.push(userId),
     settings: { ...configuration.security.monitoring, most_at_once: options.mostAtOnce ?? 20 },
     onFailure: (what) => failed.push(what),

@@ -1,4 +1,7 @@
+import { z } from 'zod';
+import { cognitoDirectory } from '../../adapters/cognito/directory.ts';
 import { dynamoSecurityEvents } from '../../adapters/dynamo/security-events.ts';
+import { identityRecord } from '../../contracts/identity.ts';
 import { AUTOMATIC_RESPONSE } from '../../contracts/security-event.ts';
 import { watch } from '../../core/security/monitor.ts';
 import { subjectName } from '../../core/security/responses.ts';
@@ -9,17 +12,29 @@ import { responseParts } from '../../runtime/responses.ts';
 import { clock } from '../../runtime/system.ts';
 
 const environment = environmentOf('events/security-monitor');
+const directory = cognitoDirectory(environment.USER_POOL_ID, []);
 const parts = {
   ...responseParts({
     tables: { security: environment.SECURITY_TABLE, audit: environment.AUDIT_TABLE, identity: environment.IDENTITY_TABLE },
     socketFunction: environment.SOCKET_FUNCTION,
+    directory,
   }),
   events: dynamoSecurityEvents(environment.SECURITY_TABLE, unreadableRow),
   settings: readConfiguration().security.monitoring,
   onFailure: (what: string, error: unknown) => log.error('the watch failed at one thing', error, { what }),
 };
 
-export async function handler() {
+/** Asked for by those who ended the sessions of somebody where nobody reaches the user pool. */
+const signOut = z.object({
+  sign_out: z.object({ user_id: identityRecord.shape.user_id, pool_username: identityRecord.shape.pool_username }),
+});
+
+export async function handler(event: unknown) {
+  const asked = signOut.safeParse(event);
+  if (asked.success) {
+    await directory.signOut(asked.data.sign_out);
+    return { signed_out: asked.data.sign_out.user_id };
+  }
   const { anomalies, made, failures, isPartial } = await watch(parts, clock.now());
   log.info('watched', { anomalies, responses: made.length, failures });
   if (isPartial) log.warn('there was more than a pass looks at', { anomalies });

@@ -2,7 +2,7 @@ import type { APIGatewayProxyResultV2 } from 'aws-lambda';
 import { closeConnection, postToConnection } from '../../adapters/apigateway/post.ts';
 import { dynamoApiKeys } from '../../adapters/dynamo/api-keys.ts';
 import { dynamoExecutions } from '../../adapters/dynamo/executions.ts';
-import { dynamoIdentities } from '../../adapters/dynamo/identities.ts';
+import { dynamoHolders, dynamoIdentities } from '../../adapters/dynamo/identities.ts';
 import { dynamoLive } from '../../adapters/dynamo/live.ts';
 import { dynamoRestrictions } from '../../adapters/dynamo/security.ts';
 import { invokeLater } from '../../adapters/lambda/invoke.ts';
@@ -24,10 +24,13 @@ const executions = dynamoExecutions({ executions: environment.EXECUTIONS_TABLE, 
 const close = closeConnection(environment.LIVE_ENDPOINT);
 const stores = {
   identities: dynamoIdentities({ identity: environment.IDENTITY_TABLE }),
+  holders: dynamoHolders({ identity: environment.IDENTITY_TABLE, ephemera: environment.EPHEMERA_TABLE }),
   keys: dynamoApiKeys({ identity: environment.IDENTITY_TABLE }),
   restrictions: dynamoRestrictions(environment.SECURITY_TABLE),
 };
-const { roles: granted } = readConfiguration().security.authorization;
+const { authorization, authentication } = readConfiguration().security;
+const { roles: granted } = authorization;
+const mfaRoles = authentication.mfa.required_for_roles;
 
 /** Sent by those who took rights away. */
 interface LookAgain {
@@ -92,7 +95,7 @@ async function lookAgain(userId: string): Promise<APIGatewayProxyResultV2> {
 /** Whose connection it is, with the rights of this moment. */
 async function holderOf(connectionId: string): Promise<Actor | null> {
   const then = await store.actorOf(connectionId);
-  return then && (await currentHolder(stores, then, granted, clock.now()));
+  return then && (await currentHolder(stores, then, granted, { mfaRoles, now: clock.now() }));
 }
 
 const executionIn = (topic: string): string => topic.slice('execution:'.length);
