@@ -1,9 +1,11 @@
 import { memoryApiKeys } from '../support/memory/api-keys.ts';
 import { memoryApprovals } from '../support/memory/approvals.ts';
 import { memoryIdentities } from '../support/memory/identities.ts';
+import { memoryDeliveries } from '../support/memory/notifications.ts';
 import { memoryExecutions, memoryObjects, memorySandboxes, memoryUploads } from '../support/memory/stores.ts';
 import { apiKeyStoreContract } from './api-key-store.ts';
 import { approvalStoreContract } from './approval-store.ts';
+import { deliveryStoreContract } from './delivery-store.ts';
 import { executionStoreContract } from './execution-store.ts';
 import { identityStoreContract } from './identity-store.ts';
 import { objectStoreContract } from './object-store.ts';
@@ -17,3 +19,4 @@ objectStoreContract('memory', async () => memoryObjects());
 apiKeyStoreContract('memory', async () => memoryApiKeys());
 identityStoreContract('memory', async () => memoryIdentities());
 uploadStoreContract('memory', async () => memoryUploads());
+deliveryStoreContract('memory', async () => memoryDeliveries());

@@ -11,6 +11,7 @@ import { afterAll } from 'vitest';
 import { TABLES, type TableName } from '../../functions/contracts/tables.ts';
 import { apiKeyStoreContract } from '../contract/api-key-store.ts';
 import { approvalStoreContract } from '../contract/approval-store.ts';
+import { deliveryStoreContract } from '../contract/delivery-store.ts';
 import { executionStoreContract } from '../contract/execution-store.ts';
 import { identityStoreContract } from '../contract/identity-store.ts';
 import { objectStoreContract } from '../contract/object-store.ts';
@@ -27,13 +28,22 @@ const { dynamoApiKeys } = await import('../../functions/adapters/dynamo/api-keys
 const { dynamoApprovals } = await import('../../functions/adapters/dynamo/approvals.ts');
 const { dynamoExecutions } = await import('../../functions/adapters/dynamo/executions.ts');
 const { dynamoIdentities } = await import('../../functions/adapters/dynamo/identities.ts');
+const { dynamoDeliveries } = await import('../../functions/adapters/dynamo/notifications.ts');
 const { dynamoSandboxes } = await import('../../functions/adapters/dynamo/sandboxes.ts');
 const { dynamoUploads } = await import('../../functions/adapters/dynamo/uploads.ts');
 const { s3Objects } = await import('../../functions/adapters/s3/objects.ts');
 
 const dynamo = new DynamoDBClient(settings);
 const suffix = randomUUID().slice(0, 8);
-const names = ['executions', 'sandboxes', 'approvals', 'audit', 'ephemera', 'identity'] as const satisfies TableName[];
+const names = [
+  'executions',
+  'sandboxes',
+  'approvals',
+  'audit',
+  'ephemera',
+  'identity',
+  'notifications',
+] as const satisfies TableName[];
 const nameOf = (table: (typeof names)[number]): string => `contract-${table}-${suffix}`;
 
 async function create(table: (typeof names)[number]): Promise<void> {
@@ -80,4 +90,5 @@ approvalStoreContract('DynamoDB', async () => dynamoApprovals({ approvals: nameO
 apiKeyStoreContract('DynamoDB', async () => dynamoApiKeys({ identity: nameOf('identity'), audit: nameOf('audit') }));
 identityStoreContract('DynamoDB', async () => dynamoIdentities({ identity: nameOf('identity'), audit: nameOf('audit') }));
 uploadStoreContract('DynamoDB', async () => dynamoUploads(nameOf('ephemera')));
+deliveryStoreContract('DynamoDB', async () => dynamoDeliveries(nameOf('notifications')));
 objectStoreContract('S3', async () => s3Objects(output('DataBucketName')));

@@ -1,21 +1,25 @@
 import type { QuietHours } from '../../contracts/notification.ts';
 
 const MINUTE_MS = 60_000;
-const DAY_MINUTES = 24 * 60;
+/** Clocks on walls are only ever put forward or back at full quarters of an hour. */
+const QUARTER = 15;
+/** A day and an hour of quarters. */
+const MOST_STEPS = 100 + 4;
 
 /** The first moment from `now` on at which somebody with these quiet hours may be written to. */
 export function afterQuietHours(now: Date, quiet: QuietHours | null): Date {
   if (!quiet) return now;
   const from = minutesOf(quiet.from);
   const until = minutesOf(quiet.until);
+  const minuteOfDay = wallClock(quiet.time_zone);
   let at = now;
-  // Where clocks are put forward or back meanwhile, the end computed first is an hour off: so it is looked at again.
-  for (let looks = 0; looks < 4; looks += 1) {
-    const minute = minuteOfDay(at, quiet.time_zone);
+  for (let steps = 0; steps < MOST_STEPS; steps += 1) {
+    const minute = minuteOfDay(at);
     const isQuiet = from < until ? minute >= from && minute < until : minute >= from || minute < until;
     if (!isQuiet) return at;
-    const left = (until - minute + DAY_MINUTES) % DAY_MINUTES;
-    at = new Date(Math.floor(at.getTime() / MINUTE_MS) * MINUTE_MS + left * MINUTE_MS);
+    const quarter = QUARTER - (minute % QUARTER);
+    const step = until > minute ? Math.min(quarter, until - minute) : quarter;
+    at = new Date((Math.floor(at.getTime() / MINUTE_MS) + step) * MINUTE_MS);
   }
   return at;
 }
@@ -25,5 +29,7 @@ function minutesOf(time: string): number {
   return hours * 60 + minutes;
 }
 
-const minuteOfDay = (at: Date, timeZone: string): number =>
-  minutesOf(new Intl.DateTimeFormat('en-GB', { timeZone, hour: '2-digit', minute: '2-digit', hourCycle: 'h23' }).format(at));
+function wallClock(timeZone: string): (at: Date) => number {
+  const format = new Intl.DateTimeFormat('en-GB', { timeZone, hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
+  return (at) => minutesOf(format.format(at));
+}
