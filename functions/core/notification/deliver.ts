@@ -44,8 +44,9 @@ export async function deliver(parts: DeliverParts, deliveryId: string): Promise<
   if (isMoot(claimed, approval)) return drop(parts, claimed);
   const target = claimed.updates === null ? null : await parts.deliveries.get(claimed.updates);
   if (target?.status === 'sending') return again(parts, claimed, 'What it changes is being sent.', undefined);
-  if (claimed.updates !== null && target?.status !== 'sent') return drop(parts, claimed);
-  const result = await send(parts, claimed, approval, target?.status === 'sent' ? target.reference : null);
+  const reference = target?.status === 'sent' ? target.reference : null;
+  if (claimed.updates !== null && reference === null) return drop(parts, claimed);
+  const result = await send(parts, claimed, approval, reference);
   if (result.outcome === 'sent') {
     const ended_at = parts.clock.now().toISOString();
     const { due_at: _, ...rest } = claimed;
