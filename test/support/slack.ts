@@ -70,7 +70,9 @@ export async function startSlack(members: Readonly<Record<string, string>>) {
     faults,
     /** What Slack sends when a member presses a button of a message. */
     press(message: SlackMessageSeen, actionId: string, slackUserId: string, at: Date) {
-      const elements = (message.body.blocks as { elements?: { action_id: string; value?: string }[] }[]).flatMap((block) => block.elements ?? []);
+      const elements = (message.body.blocks as { elements?: { action_id: string; value?: string }[] }[]).flatMap(
+        (block) => block.elements ?? [],
+      );
       const button = elements.find((element) => element.action_id === actionId);
       if (!button) throw new Error(`the message has no button ${actionId}`);
       const payload = {
@@ -78,7 +80,9 @@ export async function startSlack(members: Readonly<Record<string, string>>) {
         user: { id: slackUserId, username: 'somebody', team_id: 'T0' },
         container: { type: 'message', message_ts: message.ts, channel_id: message.channel },
         channel: { id: message.channel, name: 'approvals' },
-        actions: [{ type: 'button', block_id: 'airlock_decide', action_id: button.action_id, value: button.value, action_ts: '1.1' }],
+        actions: [
+          { type: 'button', block_id: 'airlock_decide', action_id: button.action_id, value: button.value, action_ts: '1.1' },
+        ],
       };
       const body = new URLSearchParams({ payload: JSON.stringify(payload) }).toString();
       const timestamp = String(Math.floor(at.getTime() / 1000));

@@ -23,13 +23,22 @@ const hook = { channel: '#approvals', webhook_url: 'SLACK_WEBHOOK_URL', bot_toke
 const secrets: Record<string, string> = { SLACK_BOT_TOKEN: slack.token, SLACK_WEBHOOK_URL: slack.webhookUrl };
 const request = openApprovalOf();
 
-function send(recipient: Recipient, more: { settings?: typeof bot | typeof hook; approval?: Approval; reference?: string; secrets?: Record<string, string> } = {}) {
+function send(
+  recipient: Recipient,
+  more: { settings?: typeof bot | typeof hook; approval?: Approval; reference?: string; secrets?: Record<string, string> } = {},
+) {
   const { settings = bot, approval = request, reference = null } = more;
   const secret = async (name: string) => (more.secrets ?? secrets)[name] ?? null;
   const notice = noticeOf(request, 1);
   const message = messageOf(notice, approval, 'https://airlock.example.com');
   const delivery = queued(notice, recipient, 'slack', NOW);
-  return slackSender({ slack: settings, secret, apiUrl: slack.apiUrl }).send({ delivery, approval, message, reference, now: NOW });
+  return slackSender({ slack: settings, secret, apiUrl: slack.apiUrl }).send({
+    delivery,
+    approval,
+    message,
+    reference,
+    now: NOW,
+  });
 }
 const [denied]: Approval[] = [{ ...request, status: 'denied', closed_at: NOW.toISOString() }];
 
@@ -47,12 +56,19 @@ describe('Slack', () => {
   });
 
   it('reaches a person under the address Slack knows, and nobody under another', async () => {
-    expect(await send(person('user-2@airlock.test'))).toMatchObject({ outcome: 'sent', reference: expect.stringMatching(/^D0000000002 /) });
+    expect(await send(person('user-2@airlock.test'))).toMatchObject({
+      outcome: 'sent',
+      reference: expect.stringMatching(/^D0000000002 /),
+    });
     expect(await send(person('user-9@airlock.test'))).toEqual({ outcome: 'refused', reason: 'users_not_found', isFinal: true });
   });
 
   it('gets nothing without the token, and is not asked without one', async () => {
-    expect(await send(room, { secrets: { SLACK_BOT_TOKEN: 'xoxb-other' } })).toEqual({ outcome: 'refused', reason: 'invalid_auth', isFinal: true });
+    expect(await send(room, { secrets: { SLACK_BOT_TOKEN: 'xoxb-other' } })).toEqual({
+      outcome: 'refused',
+      reason: 'invalid_auth',
+      isFinal: true,
+    });
     const before = slack.calls.length;
     expect(await send(room, { secrets: {} })).toMatchObject({ outcome: 'refused', isFinal: true });
     expect(slack.calls).toHaveLength(before);
@@ -77,7 +93,13 @@ describe('Slack', () => {
     const secret = async () => 'token';
     const delivery = queued(noticeOf(request, 1), room, 'slack', NOW);
     const message = messageOf(noticeOf(request, 1), request, null);
-    const ended = await slackSender({ slack: bot, secret, apiUrl: gone.apiUrl }).send({ delivery, approval: request, message, reference: null, now: NOW });
+    const ended = await slackSender({ slack: bot, secret, apiUrl: gone.apiUrl }).send({
+      delivery,
+      approval: request,
+      message,
+      reference: null,
+      now: NOW,
+    });
     expect(ended).toEqual({ outcome: 'refused', reason: 'ECONNREFUSED', isFinal: false });
   });
 
@@ -119,7 +141,14 @@ describe('a press on a button', () => {
     expect(isGenuine({ timestamp: String(Number(came.timestamp) + 1) })).toBe(false);
     expect(isGenuine({}, 0, 'another secret')).toBe(false);
     expect(isGenuine({}, 0, '')).toBe(false);
-    for (const signature of [undefined, '', 'v0=', came.signature.slice(0, -1), came.signature.replace('v0', 'v1'), `${came.signature}00`])
+    for (const signature of [
+      undefined,
+      '',
+      'v0=',
+      came.signature.slice(0, -1),
+      came.signature.replace('v0', 'v1'),
+      `${came.signature}00`,
+    ])
       expect(isFromSlack({ ...came, signature }, slack.signingSecret, NOW), signature).toBe(false);
   });
 
@@ -131,7 +160,10 @@ describe('a press on a button', () => {
   });
 
   it('decides nothing when it is another button, several, or no request', () => {
-    const bodyOf = (actions: unknown, more = {}) => new URLSearchParams({ payload: JSON.stringify({ type: 'block_actions', user: { id: 'U1' }, actions, ...more }) }).toString();
+    const bodyOf = (actions: unknown, more = {}) =>
+      new URLSearchParams({
+        payload: JSON.stringify({ type: 'block_actions', user: { id: 'U1' }, actions, ...more }),
+      }).toString();
     const action = { action_id: 'airlock_approve', value: `${request.approval_id} ${request.digest}` };
     expect(pressIn(bodyOf([action]))).not.toBeNull();
     for (const body of [
@@ -163,6 +195,9 @@ describe('who may decide in Slack', () => {
 
   it('is nobody above it, or where the operation is a change of security', () => {
     for (const more of [{ risk: { level: 'high' as const, factors: [] } }, { operation_type: 'security_change' }])
-      expect(permitInSlack({ ...medium, ...more }, [somebody])).toMatchObject({ may: false, because: expect.stringContaining('Sign in') });
+      expect(permitInSlack({ ...medium, ...more }, [somebody])).toMatchObject({
+        may: false,
+        because: expect.stringContaining('Sign in'),
+      });
   });
 });

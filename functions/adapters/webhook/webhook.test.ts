@@ -51,7 +51,8 @@ describe('a webhook', () => {
       'webhook-timestamp': '1614265330',
       'webhook-signature': 'v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=',
     });
-    for (const secret of ['', 'whsec_', 'whsec_c2hvcnQ=', 'plain', `${SECRET}!`]) expect(signedHeaders(secret, 'id', NOW, '{}'), secret).toBeNull();
+    for (const secret of ['', 'whsec_', 'whsec_c2hvcnQ=', 'plain', `${SECRET}!`])
+      expect(signedHeaders(secret, 'id', NOW, '{}'), secret).toBeNull();
   });
 
   it('arrives whole, under the id of its message, with a signature over what arrived', async () => {
@@ -61,7 +62,10 @@ describe('a webhook', () => {
     const id = String(one?.headers['webhook-id']);
     expect(id).toMatch(/^dlv_/);
     expect(signedHeaders(SECRET, id, NOW, one?.body ?? '')?.['webhook-signature']).toBe(one?.headers['webhook-signature']);
-    expect(webhookBody.parse(JSON.parse(one?.body ?? ''))).toMatchObject({ type: 'approval.opened', data: { status: 'open', asks: true } });
+    expect(webhookBody.parse(JSON.parse(one?.body ?? ''))).toMatchObject({
+      type: 'approval.opened',
+      data: { status: 'open', asks: true },
+    });
   });
 
   it('follows no redirect', async () => {
@@ -72,7 +76,10 @@ describe('a webhook', () => {
   });
 
   it('is tried again after a fault, and never again once the receiver is gone', async () => {
-    expect(await send((await receiver({ status: 503, headers: { 'retry-after': '20' } })).url)).toMatchObject({ isFinal: false, retryAfterSeconds: 20 });
+    expect(await send((await receiver({ status: 503, headers: { 'retry-after': '20' } })).url)).toMatchObject({
+      isFinal: false,
+      retryAfterSeconds: 20,
+    });
     expect(await send((await receiver({ status: 410 })).url)).toMatchObject({ outcome: 'refused', isFinal: true });
   });
 
@@ -82,12 +89,18 @@ describe('a webhook', () => {
     expect(came).toEqual([]);
   });
 
-  it.each(['https://127.0.0.1/', 'https://[::1]/', 'https://169.254.169.254/latest/meta-data/', 'https://10.0.0.1/', 'https://2130706433/', 'https://localhost/', 'https://user:pw@example.com/', 'http://example.com/'])(
-    'never goes to %s',
-    async (address) => {
-      expect(await send(address, { publicOnly: true })).toMatchObject({ outcome: 'refused', isFinal: true });
-    },
-  );
+  it.each([
+    'https://127.0.0.1/',
+    'https://[::1]/',
+    'https://169.254.169.254/latest/meta-data/',
+    'https://10.0.0.1/',
+    'https://2130706433/',
+    'https://localhost/',
+    'https://user:pw@example.com/',
+    'http://example.com/',
+  ])('never goes to %s', async (address) => {
+    expect(await send(address, { publicOnly: true })).toMatchObject({ outcome: 'refused', isFinal: true });
+  });
 
   it('never goes to a server of this machine, whatever its name', async () => {
     const { url, came } = await receiver({ status: 200 });
