@@ -44,11 +44,17 @@ const FINDINGS: Readonly<Record<string, Findings>> = {
       [data('manifests'), data('blobs'), data('uploads'), data('events'), data('archive'), data('artifacts')],
     ],
     [
+      'anchors and the records they stand for, by their prefix',
+      ['anchors', 'audit'].map((kind) => `IAM5[Resource::airlock-data:ExportsOutputFnGetAttAudit3D8ADE0AArn5960E565/${kind}/*]`),
+    ],
+    [
       'all indexes of one table',
       [
         indexesOf('executionsTableB9F8DDA3Arn67EA62E4'),
         indexesOf('approvalsTable424BBC4DArn0D921078'),
+        indexesOf('notificationsTable066284B5Arn55FF04FB'),
         indexesOf('identityTableFF812E47Arn1924C3E0'),
+        indexesOf('auditTable79EFCAFAArn96003C81'),
       ],
     ],
     [

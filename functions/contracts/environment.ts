@@ -9,6 +9,7 @@ const executions = { EXECUTIONS_TABLE: text };
 const sandboxes = { SANDBOXES_TABLE: text };
 const approvals = { APPROVALS_TABLE: text };
 const audit = { AUDIT_TABLE: text };
+const notifications = { NOTIFICATIONS_TABLE: text };
 const identity = { IDENTITY_TABLE: text };
 const ephemera = { EPHEMERA_TABLE: text };
 const data = { DATA_BUCKET: text };
@@ -31,6 +32,8 @@ export const FUNCTION_ENVIRONMENT = {
   'api/files': z.object({ ...api, ...data }),
   'api/auth': z.object({ ...api, ...audit, SOCKET_FUNCTION: text }),
   'api/identity': z.object({ ...api, ...audit, SOCKET_FUNCTION: text }),
+  'api/audit': z.object({ ...api, ...audit }),
+  'api/notifications': z.object({ ...api, ...approvals, ...notifications }),
   'api/live': z.object({ ...api }),
   'api/health': z.object({ ...api, ...executions, ...sandboxes, ...valkey }),
 
@@ -105,7 +108,9 @@ export const FUNCTION_ENVIRONMENT = {
     CANCEL_RUN_FUNCTION: text,
     PUSH_FUNCTION: text,
   }),
+  'events/approval-notify': z.object({ ...identity, ...notifications }),
   'events/approval-changed': z.object({ APPROVAL_CLOCK_STATE_MACHINE_ARN: text }),
+  'events/audit-anchor': z.object({ ...audit, AUDIT_BUCKET: text }),
   'events/jwks-refresher': z.object({ ...identity, JWKS_URL: text }),
 } as const;
 export type FunctionName = keyof typeof FUNCTION_ENVIRONMENT;

@@ -87,7 +87,6 @@ export const delivery = z.discriminatedUnion('status', [
 ]);
 export type Delivery = z.infer<typeof delivery>;
 export type DeliveryIn<S extends Delivery['status']> = Extract<Delivery, { status: S }>;
-export const deliveryStatus = z.enum(['queued', 'sending', 'sent', 'failed', 'dead', 'dropped']);
 
 function isTimeZone(name: string): boolean {
   try {
@@ -97,3 +96,15 @@ function isTimeZone(name: string): boolean {
     return false;
   }
 }
+
+/** What those who may see a request see of its messages. */
+export const deliveryView = z
+  .object({
+    ...common,
+    status: z.enum(['queued', 'sending', 'sent', 'failed', 'dead', 'dropped']),
+    recipient: z.object({ kind: z.enum(['person', 'place']), name: z.string() }),
+    due_at: timestamp.nullable(),
+    ended_at: timestamp.nullable(),
+  })
+  .omit({ notice_id: true, noticed_at: true, fall_backs: true, expires_at_seconds: true });
+export type DeliveryView = z.infer<typeof deliveryView>;

@@ -13,12 +13,14 @@ import {
   revokeStandingApproval,
   withdrawApproval,
 } from './routes/approvals.ts';
+import { listAudit } from './routes/audit.ts';
 import { answerChallenge, login, logout, refresh, revokeSessions } from './routes/auth.ts';
 import { cancelExecution, execute, getEvents, getExecution, getFile, listExecutions } from './routes/executions.ts';
 import { createUpload } from './routes/files.ts';
 import { health } from './routes/health.ts';
 import { getMe, getUser, listUsers, updateUser } from './routes/identity.ts';
 import { createLiveTicket } from './routes/live.ts';
+import { getNotificationPreferences, listNotifications, putNotificationPreferences } from './routes/notifications.ts';
 
 export const ROUTES_OF_FUNCTION = {
   executions: [execute, listExecutions, getExecution, getEvents, getFile, cancelExecution],
@@ -37,6 +39,8 @@ export const ROUTES_OF_FUNCTION = {
   ],
   auth: [login, answerChallenge, refresh, logout, revokeSessions],
   identity: [getMe, listUsers, getUser, updateUser, createApiKey, listApiKeys, rotateApiKey, revokeApiKey],
+  audit: [listAudit],
+  notifications: [getNotificationPreferences, putNotificationPreferences, listNotifications],
   live: [createLiveTicket],
   health: [health],
 } as const;

@@ -34,7 +34,15 @@ export const TABLES = {
       by_due: { partitionKey: 'queue', sortKey: 'due_at' },
     },
   },
-  audit: { partitionKey: 'entity_id', sortKey: 'sequence', sortKeyType: 'number', indexes: {} },
+  audit: {
+    partitionKey: 'entity_id',
+    sortKey: 'sequence',
+    sortKeyType: 'number',
+    indexes: {
+      /** One partition an hour takes a thousand records a second, a hundred runs. */
+      by_hour: { partitionKey: 'hour', sortKey: 'at' },
+    },
+  },
   /** `user#<sub>`, `key_…`, `admins` with the ids of those who are, and `jwks` with the pool's verification keys. */
   identity: {
     partitionKey: 'identity_id',

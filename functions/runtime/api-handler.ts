@@ -28,8 +28,19 @@ export interface ApiRequest<R extends RouteContract> {
 }
 
 export type ApiAnswer<R extends RouteContract> = {
-  [S in keyof R['responses']]: { status: S; body: z.input<R['responses'][S] & z.ZodType>; headers?: Record<string, string> };
+  [S in keyof R['responses']]: {
+    status: S;
+    body: z.input<R['responses'][S] & z.ZodType>;
+    headers?: Record<string, string>;
+    /** The same in another form, sent in place of JSON. */
+    raw?: RawContent;
+  };
 }[keyof R['responses']];
+
+interface RawContent {
+  readonly type: string;
+  readonly text: string;
+}
 
 type Handle<R extends RouteContract> = (request: ApiRequest<R>) => Promise<ApiAnswer<R>>;
 
@@ -38,7 +49,7 @@ export interface Route {
   readonly contract: RouteContract;
   readonly handle: (
     request: ApiRequest<RouteContract>,
-  ) => Promise<{ status: PropertyKey; body: unknown; headers?: Record<string, string> }>;
+  ) => Promise<{ status: PropertyKey; body: unknown; headers?: Record<string, string>; raw?: RawContent }>;
 }
 
 export const route = <R extends RouteContract>(contract: R, handle: Handle<R>): Route => ({
@@ -78,11 +89,10 @@ export function apiHandler(settings: Settings, routes: readonly Route[]) {
         key_id: actor?.credential.kind === 'api_key' ? actor.credential.key_id : undefined,
         duration_ms: Math.round(performance.now() - startedAt),
       });
-      return jsonAnswer(Number(answer.status), schemaOf(found.contract, answer.status).parse(answer.body), {
-        ...headers,
-        ...answer.headers,
-        'x-request-id': event.requestContext.requestId,
-      });
+      const body = schemaOf(found.contract, answer.status).parse(answer.body);
+      const sent = { ...headers, ...answer.headers, 'x-request-id': event.requestContext.requestId };
+      if (!answer.raw) return jsonAnswer(Number(answer.status), body, sent);
+      return { ...jsonAnswer(Number(answer.status), null, { ...sent, 'content-type': answer.raw.type }), body: answer.raw.text };
     });
 }
 

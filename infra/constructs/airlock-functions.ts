@@ -134,6 +134,19 @@ export class AirlockFunctions extends Construct {
     tables.audit.allow(identity.lambda, 'PutItem');
     this.#props.signIn.mayManageUsers(identity);
 
+    const audit = this.#add('api/audit', API_TIMEOUT, undefined, { ...this.#signedIn(), ...this.#table('AUDIT') });
+    this.#mayAuthenticate(audit);
+    tables.audit.allow(audit.lambda, 'Query');
+
+    const notifications = this.#add('api/notifications', API_TIMEOUT, undefined, {
+      ...this.#signedIn(),
+      ...this.#table('APPROVALS', 'NOTIFICATIONS'),
+    });
+    this.#mayAuthenticate(notifications);
+    tables.approvals.allow(notifications.lambda, 'GetItem');
+    tables.notifications.allow(notifications.lambda, 'GetItem', 'Query');
+    tables.notifications.allowOn('person#*', notifications.lambda, 'PutItem');
+
     const live = this.#add('api/live', API_TIMEOUT, undefined, { ...this.#signedIn() });
     this.#mayAuthenticate(live);
     tables.ephemera.allow(live.lambda, 'PutItem');
@@ -346,6 +359,30 @@ export class AirlockFunctions extends Construct {
     });
     approvalChanged.allow(['states:StartExecution'], [approvalClockArn]);
     approvalChanged.mayCompleteTasksOf(stateMachineArn);
+
+    const { auditBucket } = this.#props.data;
+    const anchor = this.#add(
+      'events/audit-anchor',
+      Duration.minutes(5),
+      undefined,
+      {
+        ...this.#table('AUDIT'),
+        AUDIT_BUCKET: auditBucket.bucketName,
+      },
+      1024,
+    );
+    tables.audit.allow(anchor.lambda, 'Query');
+    anchor.allow(
+      ['s3:GetObject', 's3:PutObject'],
+      [auditBucket.arnForObjects('anchors/*'), auditBucket.arnForObjects('audit/*')],
+    );
+    // Without it a missing object is a forbidden one.
+    anchor.allow(['s3:ListBucket'], [auditBucket.bucketArn], { StringLike: { 's3:prefix': ['anchors/*', 'audit/*'] } });
+    auditBucket.encryptionKey?.grant(anchor.lambda, 'kms:GenerateDataKey', 'kms:Decrypt');
+
+    const approvalNotify = this.#add('events/approval-notify', TASK_TIMEOUT, undefined, this.#table('IDENTITY', 'NOTIFICATIONS'));
+    tables.identity.allow(approvalNotify.lambda, 'Query');
+    tables.notifications.allow(approvalNotify.lambda, 'GetItem', 'PutItem', 'Query');
 
     const { pool } = signIn;
     const jwks = settings.stage.local

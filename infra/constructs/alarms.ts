@@ -28,6 +28,7 @@ const WATCHED: readonly FunctionName[] = [
   'events/reconciler',
   'events/execution-changed',
   'events/approval-changed',
+  'events/approval-notify',
   'events/jwks-refresher',
   'tasks/advance-approval',
   'tasks/issue-ticket',

@@ -93,11 +93,13 @@ export class ApplicationStack extends Stack {
     this.triggers = new Triggers(this, 'Triggers', { stage, encryptionKey });
     this.triggers.onChangeOf(tables.executions, this.functions.get('events/execution-changed'));
     this.triggers.onChangeOf(tables.approvals, this.functions.get('events/approval-changed'));
+    this.triggers.onChangeOf(tables.approvals, this.functions.get('events/approval-notify'));
     this.triggers.onChangeOf(tables.sandboxes, this.functions.get('events/keeper'));
     this.triggers.onTaskChangeOf(sandboxes, this.functions.get('events/keeper'));
     this.triggers.every(Duration.minutes(1), this.functions.get('events/keeper'));
     this.triggers.every(Duration.minutes(1), this.functions.get('events/reconciler'));
     this.triggers.every(Duration.minutes(15), this.functions.get('events/jwks-refresher'));
+    this.triggers.every(Duration.hours(1), this.functions.get('events/audit-anchor'));
 
     if (encryptionKey) {
       const { functions, machine, clock, http, triggers } = this;
@@ -121,6 +123,7 @@ export class ApplicationStack extends Stack {
       SandboxesTableName: data.tables.sandboxes.tableName,
       AuditTableName: data.tables.audit.tableName,
       EphemeraTableName: data.tables.ephemera.tableName,
+      AuditBucketName: data.auditBucket.bucketName,
       DataBucketName: data.bucket.bucketName,
       TicketKeyId: ticketKey.key.keyId,
       ClusterArn: sandboxes.cluster.clusterArn,

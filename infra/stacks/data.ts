@@ -1,7 +1,7 @@
 import { Duration, RemovalPolicy, Stack, type StackProps } from 'aws-cdk-lib';
 import { AnyPrincipal, Effect, PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Key } from 'aws-cdk-lib/aws-kms';
-import { BlockPublicAccess, Bucket, BucketEncryption, ObjectOwnership } from 'aws-cdk-lib/aws-s3';
+import { BlockPublicAccess, Bucket, BucketEncryption, ObjectLockRetention, ObjectOwnership } from 'aws-cdk-lib/aws-s3';
 import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import type { Construct } from 'constructs';
 import { BLOB_KEPT_DAYS, UPLOAD_KEPT_DAYS } from '../../functions/contracts/file.ts';
@@ -19,6 +19,8 @@ const linksWriteNothingBut = (bucket: Bucket, kind: string): PolicyStatement =>
     conditions: { StringEquals: { 's3:authType': ['REST-QUERY-STRING', 'POST'] } },
   });
 
+const AUDIT_KEPT_DAYS = 366;
+
 /** Versions that were written over or deleted go as well. */
 const onlyFor = (days: number) => ({
   expiration: Duration.days(days),
@@ -29,10 +31,13 @@ const onlyFor = (days: number) => ({
 export class DataStack extends Stack {
   readonly tables: Readonly<Record<TableName, SubjectTable>>;
   readonly bucket: Bucket;
+  /** Anchors of the audit: what is put there stays for a year, whoever asks for it to go. */
+  readonly auditBucket: Bucket;
   /** Encrypts everything at rest; left out where encryption keys would only cost. */
   readonly encryptionKey: Key | undefined;
 
   readonly #frontDoorSecret: Secret | undefined;
+  readonly #accessLogBucket: Bucket | undefined;
 
   constructor(scope: Construct, id: string, props: StackProps & { readonly stage: Stage }) {
     super(scope, id, props);
@@ -42,7 +47,9 @@ export class DataStack extends Stack {
       new SubjectTable(this, `${subject}Table`, { subject, stage, encryptionKey: this.encryptionKey });
     const names = Object.keys(TABLES) as TableName[];
     this.tables = Object.fromEntries(names.map((name) => [name, table(name)])) as Record<TableName, SubjectTable>;
+    this.#accessLogBucket = stage.isEmulated ? undefined : this.#accessLogs();
     this.bucket = this.#bucket(stage);
+    this.auditBucket = this.#auditBucket(stage);
     this.#frontDoorSecret = this.encryptionKey && this.#secret(this.encryptionKey);
   }
 
@@ -88,7 +95,7 @@ export class DataStack extends Stack {
       ...(this.encryptionKey
         ? { encryption: BucketEncryption.KMS, encryptionKey: this.encryptionKey, bucketKeyEnabled: true }
         : { encryption: BucketEncryption.S3_MANAGED }),
-      ...(stage.isEmulated ? {} : { serverAccessLogsBucket: this.#accessLogs() }),
+      ...(this.#accessLogBucket ? { serverAccessLogsBucket: this.#accessLogBucket } : {}),
       lifecycleRules: [
         { prefix: 'uploads/', ...onlyFor(UPLOAD_KEPT_DAYS) },
         { prefix: 'blobs/', ...onlyFor(BLOB_KEPT_DAYS) },
@@ -102,6 +109,22 @@ export class DataStack extends Stack {
     });
     if (!stage.isEmulated) bucket.addToResourcePolicy(linksWriteNothingBut(bucket, 'uploads'));
     return bucket;
+  }
+
+  /** Compliance mode: not even the account's root can shorten it. The emulator has no such lock. */
+  #auditBucket(stage: Stage): Bucket {
+    return new Bucket(this, 'Audit', {
+      blockPublicAccess: BlockPublicAccess.BLOCK_ALL,
+      objectOwnership: ObjectOwnership.BUCKET_OWNER_ENFORCED,
+      enforceSSL: !stage.isEmulated,
+      versioned: !stage.isEmulated,
+      ...(stage.isEmulated ? {} : { objectLockDefaultRetention: ObjectLockRetention.compliance(Duration.days(AUDIT_KEPT_DAYS)) }),
+      ...(this.encryptionKey
+        ? { encryption: BucketEncryption.KMS, encryptionKey: this.encryptionKey, bucketKeyEnabled: true }
+        : { encryption: BucketEncryption.S3_MANAGED }),
+      ...(this.#accessLogBucket ? { serverAccessLogsBucket: this.#accessLogBucket, serverAccessLogsPrefix: 'audit/' } : {}),
+      removalPolicy: stage.removalPolicy,
+    });
   }
 
   #accessLogs(): Bucket {

@@ -4,7 +4,7 @@ import { dirname, join, normalize, relative } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
 const root = join(import.meta.dirname, '../..');
-const sources = ['functions', 'infra', 'local', 'sandbox-images', 'test', 'web'].flatMap((folder) =>
+const sources = ['functions', 'infra', 'local', 'operations', 'sandbox-images', 'test', 'web'].flatMap((folder) =>
   typescriptIn(join(root, folder)),
 );
 
@@ -23,6 +23,7 @@ const RULES: { part: RegExp; may: RegExp[] }[] = [
     may: [/^functions\/contracts\//, /^functions\/core\/policy\/configuration\.ts$/, /^sandbox-images\/image-context\.ts$/],
   },
   { part: /^local\//, may: [/^functions\/contracts\//, /^sandbox-images\/build\.ts$/] },
+  { part: /^operations\//, may: [/^functions\/(core|contracts|adapters)\//, /^local\//] },
   { part: /^sandbox-images\//, may: [/^functions\/contracts\/(manifest|ticket|sandbox-protocol)\.ts$/] },
   { part: /^web\//, may: [/^functions\/contracts\//] },
 ];

@@ -249,16 +249,19 @@ describe('who may do what', () => {
       ],
     ],
     ['identity', ['api/auth', 'api/identity', 'events/jwks-refresher']],
+    ['notifications', ['api/notifications', 'events/approval-notify']],
     [
       'ephemera',
       [
         'api/approvals',
+        'api/audit',
         'api/auth',
         'api/executions',
         'api/files',
         'api/health',
         'api/identity',
         'api/live',
+        'api/notifications',
         'live/push',
         'live/socket',
         'tasks/issue-ticket',
@@ -289,6 +292,18 @@ describe('who may do what', () => {
     expect(whoMay('s3:GetObject', ofKind(kind))).toEqual(readers);
   });
 
+  it('what the audit is anchored in is locked for a year, for everybody', () => {
+    const [, bucket] = resources('AWS::S3::Bucket').find(([id]) => /Audit[0-9A-F]{8}/.test(id)) ?? [];
+    expect(bucket?.Properties).toMatchObject({
+      ObjectLockEnabled: true,
+      ObjectLockConfiguration: {
+        ObjectLockEnabled: 'Enabled',
+        Rule: { DefaultRetention: { Mode: 'COMPLIANCE', Days: 366 } },
+      },
+      VersioningConfiguration: { Status: 'Enabled' },
+    });
+  });
+
   it('no object is deleted, and each is of one of these kinds', () => {
     for (const action of ['s3:DeleteObject', 's3:DeleteObjectVersion', 's3:PutBucketPolicy']) expect(whoMay(action)).toEqual([]);
     const kinds = [...permissions().values()]
@@ -296,7 +311,16 @@ describe('who may do what', () => {
       .filter((statement) => actionsOf(statement).some((action) => /^s3:(Put|Get)Object$/.test(action)))
       .flatMap(resourcesOf)
       .map((resource) => /\/(\w+)\/\*$/.exec(textOf(resource))?.[1] ?? textOf(resource));
-    expect([...new Set(kinds)].sort()).toEqual(['archive', 'artifacts', 'blobs', 'events', 'manifests', 'uploads']);
+    expect([...new Set(kinds)].sort()).toEqual([
+      'anchors',
+      'archive',
+      'artifacts',
+      'audit',
+      'blobs',
+      'events',
+      'manifests',
+      'uploads',
+    ]);
   });
 
   it('no link writes anything but uploads, whoever signed it', () => {
@@ -447,14 +471,14 @@ describe('roles of other services', () => {
         return `${textOf(Properties.SourceArn).replace(/^<(\w+)\.Arn>$/, '$1')} ${textOf(Properties.FunctionName)}`;
       });
     expect(permitted.sort()).toEqual(targets.sort());
-    expect(targets).toHaveLength(4);
+    expect(targets).toHaveLength(5);
   });
 });
 
 describe('what cannot be handled is kept', () => {
   it('by every stream and every rule, in a queue whose key lets them', () => {
     const mappings = resources('AWS::Lambda::EventSourceMapping');
-    expect(mappings).toHaveLength(3);
+    expect(mappings).toHaveLength(4);
     for (const [id, mapping] of mappings) {
       expect(mapping.Properties, id).toMatchObject({
         FunctionResponseTypes: ['ReportBatchItemFailures'],
@@ -474,6 +498,7 @@ describe('what cannot be handled is kept', () => {
       'approval-clock-failed',
       'dead-letters',
       'events-approval-changed-errors',
+      'events-approval-notify-errors',
       'events-execution-changed-errors',
       'events-jwks-refresher-errors',
       'events-keeper-errors',
@@ -543,7 +568,7 @@ describe('what lasts', () => {
       string,
       Resource & { DeletionPolicy: string }
     >;
-    expect(Object.keys(tables)).toHaveLength(6);
+    expect(Object.keys(tables)).toHaveLength(7);
     for (const [id, table] of Object.entries(tables)) {
       expect(table.DeletionPolicy, id).toBe('Retain');
       expect(table.Properties.SSESpecification, id).toMatchObject({ SSEEnabled: true, SSEType: 'KMS' });

@@ -85,17 +85,33 @@ export async function signIn(role: Role): Promise<Client> {
 }
 
 export async function signInAs(email: string, password: string): Promise<Client> {
-  const answer = await call<{ access_token: string }>('POST', '/api/v1/auth/login', { email, password });
-  if (answer.status !== 200) throw new Error(`signing in as ${email} answered ${answer.status}: ${JSON.stringify(answer.body)}`);
-  return clientOf(answer.body.access_token);
+  const tokenNow = async (): Promise<string> => {
+    const answer = await call<{ access_token: string }>('POST', '/api/v1/auth/login', { email, password });
+    if (answer.status !== 200)
+      throw new Error(`signing in as ${email} answered ${answer.status}: ${JSON.stringify(answer.body)}`);
+    return answer.body.access_token;
+  };
+  return clientOf(await tokenNow(), tokenNow);
 }
 
-/** Whoever holds this access token, or this API key. */
-export const clientOf = (token: string): Client => ({
-  token,
-  user_id: token.startsWith('alk_') ? '' : (decodeJwt(token).sub ?? ''),
-  call: (method, path, body, headers) => call(method, path, body, { authorization: `Bearer ${token}`, ...headers }),
-});
+const RENEWED_BEFORE_SECONDS = 180;
+
+/** Whoever holds this access token, or this API key; one that lasts longer than a token does signs in again in time. */
+export function clientOf(token: string, renew?: () => Promise<string>): Client {
+  const claims = token.startsWith('alk_') ? {} : decodeJwt(token);
+  let current = { token, until: (claims.exp ?? Number.POSITIVE_INFINITY) - RENEWED_BEFORE_SECONDS };
+  return {
+    token,
+    user_id: claims.sub ?? '',
+    call: async (method, path, body, headers) => {
+      if (renew && Date.now() / 1000 > current.until) {
+        const next = await renew();
+        current = { token: next, until: (decodeJwt(next).exp ?? 0) - RENEWED_BEFORE_SECONDS };
+      }
+      return await call(method, path, body, { authorization: `Bearer ${current.token}`, ...headers });
+    },
+  };
+}
 
 export type Submission = Partial<ExecuteRequest> & { language: ExecuteRequest['language']; code: string };
 

@@ -23,7 +23,14 @@ export interface Person extends Client {
 export async function somebody(roles: string | readonly string[]): Promise<Person> {
   const who = await newUser(roles);
   const tokens = await signInWith(who);
-  return { ...clientOf(tokens.access_token), ...who, refreshToken: tokens.refresh_token };
+  let refreshToken = tokens.refresh_token;
+  const renew = async () => {
+    const answer = await call<Tokens>('POST', '/api/v1/auth/refresh', { refresh_token: refreshToken });
+    if (answer.status !== 200) throw new Error(`the refresh answered ${answer.status}: ${JSON.stringify(answer.body)}`);
+    refreshToken = answer.body.refresh_token;
+    return answer.body.access_token;
+  };
+  return { ...clientOf(tokens.access_token, renew), ...who, refreshToken };
 }
 
 /** Somebody who can sign in and has not yet. */

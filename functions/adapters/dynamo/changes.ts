@@ -4,7 +4,7 @@
  */
 import { TransactionCanceledException } from '@aws-sdk/client-dynamodb';
 import { TransactWriteCommand, type TransactWriteCommandInput } from '@aws-sdk/lib-dynamodb';
-import type { AuditRecord } from '../../contracts/audit.ts';
+import { type AuditRecord, hourOf } from '../../contracts/audit.ts';
 import { documents } from './client.ts';
 
 type Item = Record<string, unknown>;
@@ -13,7 +13,8 @@ export type TransactItem = NonNullable<TransactWriteCommandInput['TransactItems'
 export const appendAudit = (auditTable: string, record: AuditRecord): TransactItem => ({
   Put: {
     TableName: auditTable,
-    Item: record,
+    // The hour is only where it is found; what the hash covers is the record.
+    Item: { ...record, hour: hourOf(record.at) },
     // No record is ever written over.
     ConditionExpression: 'attribute_not_exists(entity_id)',
   },

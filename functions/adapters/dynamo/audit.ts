@@ -1,0 +1,97 @@
+import { GetCommand, QueryCommand } from '@aws-sdk/lib-dynamodb';
+import { type AuditRecord, auditRecord } from '../../contracts/audit.ts';
+import type { AuditReader } from '../../core/audit/anchor.ts';
+import type { AuditLog } from '../../core/audit/read.ts';
+import { documents } from './client.ts';
+import { CursorInvalid, decodeCursor, encodeCursor } from './cursor.ts';
+
+type Item = Record<string, unknown>;
+const fromItem = (item: Item): AuditRecord => auditRecord.parse(item);
+const HOUR_MS = 3600_000;
+/** Rows looked at for one page before it is returned short. */
+const MAX_READS = 40;
+
+export function dynamoAudit(table: string): AuditReader & AuditLog {
+  const queryHour = (hour: string, more: object) =>
+    documents.send(
+      new QueryCommand({
+        TableName: table,
+        IndexName: 'by_hour',
+        KeyConditionExpression: '#hour = :hour',
+        ExpressionAttributeNames: { '#hour': 'hour' },
+        ExpressionAttributeValues: { ':hour': hour },
+        ...more,
+      }),
+    );
+
+  return {
+    async *ofHour(hour) {
+      let last: Item | undefined;
+      do {
+        const page = await queryHour(hour, last ? { ExclusiveStartKey: last } : {});
+        yield* (page.Items ?? []).map(fromItem);
+        last = page.LastEvaluatedKey;
+      } while (last);
+    },
+
+    async *ofEntity(entityId) {
+      let last: Item | undefined;
+      do {
+        const page = await documents.send(
+          new QueryCommand({
+            TableName: table,
+            KeyConditionExpression: 'entity_id = :id',
+            ExpressionAttributeValues: { ':id': entityId },
+            ConsistentRead: true,
+            ...(last ? { ExclusiveStartKey: last } : {}),
+          }),
+        );
+        yield* (page.Items ?? []).map(fromItem);
+        last = page.LastEvaluatedKey;
+      } while (last);
+    },
+
+    async get(entityId, sequence) {
+      const Key = { entity_id: entityId, sequence };
+      const { Item } = await documents.send(new GetCommand({ TableName: table, Key, ConsistentRead: true }));
+      return Item ? fromItem(Item) : null;
+    },
+
+    async list(filter, limit, cursor) {
+      const { at_hour: standing, ...key } = decodeCursor(cursor) ?? {};
+      const newest = hourStart(filter.to);
+      const oldest = hourStart(filter.from);
+      let at = typeof standing === 'string' ? Date.parse(`${standing}:00:00.000Z`) : newest;
+      if (Number.isNaN(at)) throw new CursorInvalid('the cursor names no hour');
+      let start: Item | undefined = Object.keys(key).length > 0 ? key : undefined;
+      const records: AuditRecord[] = [];
+      for (let reads = 0; at >= oldest; reads += 1) {
+        const hour = new Date(at).toISOString().slice(0, 13);
+        if (records.length >= limit || reads >= MAX_READS) {
+          return { items: records, cursor: encodeCursor({ ...start, at_hour: hour }) };
+        }
+        const page = await queryHour(hour, {
+          ScanIndexForward: false,
+          Limit: limit - records.length,
+          ...(start ? { ExclusiveStartKey: start } : {}),
+        });
+        records.push(...(page.Items ?? []).map(fromItem).filter((record) => matches(record, filter)));
+        start = page.LastEvaluatedKey;
+        if (!start) at -= HOUR_MS;
+      }
+      return { items: records, cursor: null };
+    },
+  };
+}
+
+const hourStart = (at: string): number => Math.floor(Date.parse(at) / HOUR_MS) * HOUR_MS;
+
+const matches = (
+  { at, actor, action, entity_id: entity }: AuditRecord,
+  filter: { from: string; to: string; actor?: string | undefined; action?: string | undefined; entity_id?: string | undefined },
+): boolean =>
+  Date.parse(at) >= Date.parse(filter.from) &&
+  Date.parse(at) <= Date.parse(filter.to) &&
+  (filter.actor === undefined || actor === filter.actor) &&
+  (filter.action === undefined || action === filter.action) &&
+  (filter.entity_id === undefined || entity === filter.entity_id);

@@ -1,0 +1,129 @@
+/** Anchoring: each hour's records are written down once more where nobody can change them, and hours are chained to each other. */
+import {
+  type AuditAnchor,
+  type AuditRecord,
+  anchorKey,
+  archiveKey,
+  auditAnchor,
+  auditRecord,
+  hourOf,
+} from '../../contracts/audit.ts';
+import { canonicalJson, sha256 } from '../text/json.ts';
+import { merkleRoot } from './merkle.ts';
+
+export interface AuditReader {
+  /** The records of an hour, in no order. */
+  ofHour(hour: string): AsyncIterable<AuditRecord>;
+}
+
+/** Objects that cannot be changed or deleted before their time. */
+export interface LockedStore {
+  get(key: string): Promise<Uint8Array | null>;
+  /** Throws when the object is there already. */
+  putOnce(key: string, bytes: Uint8Array, contentType: string): Promise<void>;
+}
+
+const HOUR_MS = 3600_000;
+/** Records carry the time before they were written; by then all of an hour are there. */
+const SETTLED_MS = 5 * 60_000;
+/** As far back as is looked for the last anchor: after a longer pause the chain begins anew, and says so. */
+const MOST_HOURS_BACK = 24 * 14;
+
+const hourAt = (milliseconds: number): string => hourOf(new Date(milliseconds).toISOString());
+const startOf = (hour: string): number => Date.parse(`${hour}:00:00.000Z`);
+
+export const inOrder = (records: readonly AuditRecord[]): AuditRecord[] =>
+  records.toSorted((a, b) => (a.entity_id < b.entity_id ? -1 : a.entity_id > b.entity_id ? 1 : a.sequence - b.sequence));
+
+/** What stands for a record in the root: its own hash covers all its fields. */
+const leafOf = ({ entity_id, sequence, hash }: AuditRecord): string => canonicalJson({ entity_id, sequence, hash });
+
+export const rootOf = (records: readonly AuditRecord[]): string => merkleRoot(inOrder(records).map(leafOf));
+
+/** Anchors every hour that is over and is not anchored yet, oldest first; answers with their names. Doing it again changes nothing. */
+export async function anchorHours(
+  parts: { readonly audit: AuditReader; readonly locked: LockedStore },
+  now: Date,
+): Promise<{ anchored: string[] }> {
+  const last = startOf(hourAt(now.getTime() - SETTLED_MS)) - HOUR_MS;
+  let previous = await lastAnchored(parts.locked, last);
+  const first = previous ? startOf(previous.hour) + HOUR_MS : last;
+  const anchored: string[] = [];
+  for (let at = first; at <= last; at += HOUR_MS) {
+    const hour = hourAt(at);
+    const bytes = await anchorHour(parts, hour, previous, now);
+    previous = { hour, bytes };
+    anchored.push(hour);
+  }
+  return { anchored };
+}
+
+interface StoredAnchor {
+  readonly hour: string;
+  readonly bytes: Uint8Array;
+}
+
+async function lastAnchored(locked: LockedStore, from: number): Promise<StoredAnchor | null> {
+  for (let back = 0; back < MOST_HOURS_BACK; back += 1) {
+    const hour = hourAt(from - back * HOUR_MS);
+    const bytes = await locked.get(anchorKey(hour));
+    if (bytes) return { hour, bytes };
+  }
+  return null;
+}
+
+async function anchorHour(
+  { audit, locked }: { readonly audit: AuditReader; readonly locked: LockedStore },
+  hour: string,
+  previous: StoredAnchor | null,
+  now: Date,
+): Promise<Uint8Array> {
+  // An earlier try may have got this far: what it wrote stands.
+  const written = await locked.get(archiveKey(hour));
+  const archive = written ?? archiveOf(await collect(audit.ofHour(hour)));
+  if (!written) await locked.putOnce(archiveKey(hour), archive, 'application/x-ndjson');
+  const records = recordsIn(archive);
+  const anchor: AuditAnchor = {
+    version: 1,
+    hour,
+    records: records.length,
+    root: rootOf(records),
+    archive_sha256: sha256(archive),
+    previous_hour: previous?.hour ?? null,
+    previous_sha256: previous ? sha256(previous.bytes) : '',
+    anchored_at: now.toISOString(),
+  };
+  const bytes = Buffer.from(canonicalJson(anchor), 'utf8');
+  await locked.putOnce(anchorKey(hour), bytes, 'application/json');
+  return bytes;
+}
+
+async function collect(records: AsyncIterable<AuditRecord>): Promise<AuditRecord[]> {
+  const all: AuditRecord[] = [];
+  for await (const record of records) all.push(record);
+  return inOrder(all);
+}
+
+export const archiveOf = (records: readonly AuditRecord[]): Uint8Array =>
+  Buffer.from(records.map((record) => `${canonicalJson(record)}\n`).join(''), 'utf8');
+
+export const recordsIn = (archive: Uint8Array): AuditRecord[] =>
+  Buffer.from(archive)
+    .toString('utf8')
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => auditRecord.parse(JSON.parse(line)));
+
+/** What is wrong with an anchor and its archive, or null. `previous` is the one stored before it, as its bytes. */
+export function findAnchorFault(bytes: Uint8Array, archive: Uint8Array | null, previous: StoredAnchor | null): string | null {
+  const parsed = auditAnchor.safeParse(JSON.parse(Buffer.from(bytes).toString('utf8')));
+  if (!parsed.success) return 'it is no anchor';
+  const anchor = parsed.data;
+  if (anchor.previous_hour !== (previous?.hour ?? null)) return `it names ${anchor.previous_hour} as the hour before it`;
+  if (previous && anchor.previous_sha256 !== sha256(previous.bytes)) return 'the anchor before it was changed';
+  if (!archive) return 'its records are missing';
+  if (sha256(archive) !== anchor.archive_sha256) return 'its records were changed';
+  const records = recordsIn(archive);
+  if (records.length !== anchor.records) return `it counts ${anchor.records} records, and ${records.length} are there`;
+  return rootOf(records) === anchor.root ? null : 'its root is not that of its records';
+}
