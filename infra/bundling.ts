@@ -3,7 +3,8 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { buildSync } from 'esbuild';
 import { FUNCTION_ENVIRONMENT, type FunctionName } from '../functions/contracts/environment.ts';
-import { type Configuration, loadConfiguration } from '../functions/core/policy/configuration.ts';
+import { type Configuration, configurationOf, loadConfiguration } from '../functions/core/policy/configuration.ts';
+import type { Stage } from './config.ts';
 
 const root = join(import.meta.dirname, '..');
 
@@ -13,9 +14,9 @@ export interface Bundles {
   readonly configuration: Configuration;
 }
 
-/** Validates the owner's configuration and bundles every function with it. */
-export function bundleFunctions(directory: string): Bundles {
-  const configuration = loadConfiguration(join(root, 'config'));
+/** Validates the owner's configuration and bundles every function with what of it is in force in this stage. */
+export function bundleFunctions(directory: string, stage: Stage['name']): Bundles {
+  const configuration = configurationOf(loadConfiguration(join(root, 'config')), stage);
   const names = Object.keys(FUNCTION_ENVIRONMENT) as FunctionName[];
   buildSync({
     entryPoints: Object.fromEntries(names.map((name) => [`${name}/index`, join(root, 'functions', name, 'index.ts')])),

@@ -16,26 +16,29 @@ const data = { DATA_BUCKET: text };
 const valkey = { VALKEY_URL: text };
 /** What `apiHandler` needs to know who is calling, and that the call came through the front door. */
 const api = { ...identity, ...ephemera, USER_POOL_ID: text, USER_POOL_CLIENT_ID: text, FRONT_DOOR_SECRET: text };
+/** Every one counts requests where all count: in Valkey itself, or, where a function must stand outside the VPC, by one inside. */
+const inside = { ...api, ...valkey };
+const outside = { ...api, CHECK_LIMITS_FUNCTION: text };
 
 export const FUNCTION_ENVIRONMENT = {
   'api/executions': z.object({
-    ...api,
+    ...inside,
     ...executions,
     ...audit,
     ...sandboxes,
     ...data,
-    ...valkey,
     EXECUTION_STATE_MACHINE_ARN: text,
     SANDBOX_IMAGE_ID: text,
   }),
-  'api/approvals': z.object({ ...api, ...approvals, ...executions, ...audit, ...data }),
-  'api/files': z.object({ ...api, ...data }),
-  'api/auth': z.object({ ...api, ...audit, SOCKET_FUNCTION: text }),
-  'api/identity': z.object({ ...api, ...audit, SOCKET_FUNCTION: text }),
-  'api/audit': z.object({ ...api, ...audit }),
-  'api/notifications': z.object({ ...api, ...approvals, ...notifications }),
-  'api/live': z.object({ ...api }),
-  'api/health': z.object({ ...api, ...executions, ...sandboxes, ...valkey }),
+  'api/approvals': z.object({ ...inside, ...approvals, ...executions, ...audit, ...data }),
+  'api/files': z.object({ ...inside, ...data }),
+  'api/auth': z.object({ ...outside, ...audit, SOCKET_FUNCTION: text }),
+  'api/identity': z.object({ ...outside, ...audit, SOCKET_FUNCTION: text }),
+  'api/audit': z.object({ ...inside, ...audit }),
+  'api/notifications': z.object({ ...inside, ...approvals, ...notifications }),
+  'api/live': z.object({ ...inside }),
+  'api/health': z.object({ ...inside, ...executions, ...sandboxes }),
+  'api/security': z.object({ ...inside }),
 
   'live/socket': z.object({
     ...identity,
@@ -76,6 +79,8 @@ export const FUNCTION_ENVIRONMENT = {
   'tasks/record': z.object({ ...executions, ...approvals, ...sandboxes, ...audit, ...data, ...valkey }),
   'tasks/cancel-run': z.object({ ...executions, ...sandboxes, ...ephemera }),
   'tasks/probe-sandbox': z.object({ ...sandboxes }),
+  /** Counts requests for functions outside the VPC. */
+  'tasks/check-limits': z.object({ ...valkey }),
 
   'events/keeper': z.object({
     ...sandboxes,

@@ -39,6 +39,17 @@ export const problem = z.object({
   code: z.enum(Object.keys(API_ERRORS) as [ApiErrorCode, ...ApiErrorCode[]]),
   request_id: z.string(),
   errors: z.array(fieldError).optional(),
+  /** Of 429: the limit that was reached. */
+  limit: z
+    .object({
+      name: z.string(),
+      requests: z.int(),
+      window_seconds: z.int(),
+      /** How many may come at once. */
+      burst: z.int(),
+      retry_after_seconds: z.int(),
+    })
+    .optional(),
 });
 export type Problem = z.infer<typeof problem>;
 

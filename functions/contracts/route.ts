@@ -13,6 +13,8 @@ export interface RouteContract {
   readonly path: `/api/v1/${string}`;
   readonly permission: RoutePermission;
   readonly summary: string;
+  /** Slower limits for tries to get in: by address, and by address and account, which is `email` in the body. */
+  readonly limits?: 'sign_in';
   readonly params?: z.ZodObject;
   readonly query?: z.ZodObject;
   readonly body?: z.ZodType;

@@ -19,6 +19,7 @@ import { cancelExecution, execute, getEvents, getExecution, getFile, listExecuti
 import { createUpload } from './routes/files.ts';
 import { health } from './routes/health.ts';
 import { getMe, getUser, listUsers, updateUser } from './routes/identity.ts';
+import { getRateLimits, resetRateLimits } from './routes/limits.ts';
 import { createLiveTicket } from './routes/live.ts';
 import { getNotificationPreferences, listNotifications, putNotificationPreferences } from './routes/notifications.ts';
 
@@ -42,6 +43,7 @@ export const ROUTES_OF_FUNCTION = {
   audit: [listAudit],
   notifications: [getNotificationPreferences, putNotificationPreferences, listNotifications],
   live: [createLiveTicket],
+  security: [getRateLimits, resetRateLimits],
   health: [health],
 } as const;
 export type ApiFunction = keyof typeof ROUTES_OF_FUNCTION;

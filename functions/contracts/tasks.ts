@@ -62,3 +62,23 @@ export type AdvanceApprovalOutput = z.infer<typeof advanceApprovalOutput>;
 export const cancelRunInput = z.object({ execution_id: executionId, reason: z.string() });
 export const probeSandboxInput = z.object({ sandbox_id: sandboxId, task_arn: z.string(), address: z.ipv4() });
 export const probeSandboxOutput = z.object({ outcome: z.enum(['idle', 'not_ready', 'gone']) });
+
+const bucket = z.object({
+  key: z.string().min(1).max(512),
+  limit: z.int().positive(),
+  window_seconds: z.int().positive(),
+  burst: z.int().positive(),
+  weight: z.int().positive(),
+});
+export const checkLimitsInput = z.object({
+  operation: z.enum(['take', 'read', 'reset']),
+  buckets: z.array(bucket).min(1).max(200),
+});
+export type CheckLimitsInput = z.infer<typeof checkLimitsInput>;
+/** How the buckets stand afterwards; without numbers after a reset. */
+export const checkLimitsOutput = z.object({
+  allowed: z.boolean(),
+  now_micros: z.int(),
+  empty_at: z.array(z.int().nullable()),
+});
+export type CheckLimitsOutput = z.infer<typeof checkLimitsOutput>;

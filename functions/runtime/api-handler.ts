@@ -1,6 +1,6 @@
 /**
- * The wrapper of every API function, in the order that holds everywhere: request id, front door, authentication, permission, parsing,
- * handler, response schema. What a route is comes from its contract alone.
+ * The wrapper of every API function, in the order that holds everywhere: request id, front door, limits of the address, authentication,
+ * limits of the user, permission, parsing, handler, response schema. What a route is comes from its contract alone.
  */
 import middy from '@middy/core';
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from 'aws-lambda';
@@ -13,6 +13,7 @@ import { type Authenticate, authentication } from './authentication.ts';
 import { ApiError, fieldErrorsOf, problemOf } from './errors.ts';
 import { isThroughFrontDoor } from './front-door.ts';
 import { log } from './log.ts';
+import { type CountingSettings, type RequestLimits, requestLimits } from './rate-limits.ts';
 
 type ParsedBy<S> = S extends z.ZodType ? z.output<S> : undefined;
 
@@ -59,7 +60,7 @@ export const route = <R extends RouteContract>(contract: R, handle: Handle<R>): 
 
 export const ok = <B>(body: B): { status: 200; body: B } => ({ status: 200, body });
 
-interface Settings {
+interface IdentitySettings {
   readonly FRONT_DOOR_SECRET: string;
   readonly IDENTITY_TABLE: string;
   readonly EPHEMERA_TABLE: string;
@@ -67,20 +68,24 @@ interface Settings {
   readonly USER_POOL_CLIENT_ID: string;
 }
 
+type Settings = IdentitySettings & CountingSettings;
+
 const BODY_MAX_BYTES = 16 * 1024;
 
 export function apiHandler(settings: Settings, routes: readonly Route[]) {
   const byKey = new Map(routes.map((entry) => [`${entry.contract.method} ${entry.contract.path}`, entry]));
   const authenticate = authentication(settings);
+  const limits = requestLimits(settings);
 
   return middy()
-    .use(answerErrors())
+    .use(answerErrors(limits))
     .use(throughFrontDoor(settings.FRONT_DOOR_SECRET))
     .handler(async (event: APIGatewayProxyEventV2): Promise<APIGatewayProxyStructuredResultV2> => {
       const startedAt = performance.now();
       const found = byKey.get(event.routeKey);
+      await limits.arrive(event, found?.contract);
       if (!found) throw new ApiError('not_found', 'There is no such resource.');
-      const { actor, answer, headers } = await serve(found, event, authenticate);
+      const { actor, answer, headers } = await serve(found, event, authenticate, limits);
       log.info('answered', {
         request_id: event.requestContext.requestId,
         route: found.contract.id,
@@ -90,17 +95,18 @@ export function apiHandler(settings: Settings, routes: readonly Route[]) {
         duration_ms: Math.round(performance.now() - startedAt),
       });
       const body = schemaOf(found.contract, answer.status).parse(answer.body);
-      const sent = { ...headers, ...answer.headers, 'x-request-id': event.requestContext.requestId };
+      const sent = { ...limits.headersOf(event), ...headers, ...answer.headers, 'x-request-id': event.requestContext.requestId };
       if (!answer.raw) return jsonAnswer(Number(answer.status), body, sent);
       return { ...jsonAnswer(Number(answer.status), null, { ...sent, 'content-type': answer.raw.type }), body: answer.raw.text };
     });
 }
 
-async function serve(found: Route, event: APIGatewayProxyEventV2, authenticate: Authenticate) {
+async function serve(found: Route, event: APIGatewayProxyEventV2, authenticate: Authenticate, limits: RequestLimits) {
   const { contract } = found;
   const clientAddress = event.headers['x-airlock-client-address'] ?? '';
   const caller = contract.permission === 'public' ? null : await authenticate(event.headers, clientAddress);
   const actor = caller?.actor ?? null;
+  if (actor) await limits.call(event, contract, actor);
   if (
     actor &&
     contract.permission !== 'signed_in' &&
@@ -218,7 +224,7 @@ function throughFrontDoor(secret: string): middy.MiddlewareObj<APIGatewayProxyEv
   };
 }
 
-function answerErrors(): middy.MiddlewareObj<APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2> {
+function answerErrors(limits: RequestLimits): middy.MiddlewareObj<APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2> {
   return {
     onError: (request) => {
       const { event, error } = request;
@@ -227,7 +233,11 @@ function answerErrors(): middy.MiddlewareObj<APIGatewayProxyEventV2, APIGatewayP
       if (known === error) log.info('refused', { request_id: requestId, route: event.routeKey, code: known.code });
       else log.error('failed', error, { request_id: requestId, route: event.routeKey });
       const problem = problemOf(known, requestId);
-      request.response = jsonAnswer(problem.status, problem, { ...known.headers, 'x-request-id': requestId });
+      request.response = jsonAnswer(problem.status, problem, {
+        ...limits.headersOf(event),
+        ...known.headers,
+        'x-request-id': requestId,
+      });
     },
   };
 }

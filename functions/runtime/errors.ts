@@ -7,15 +7,17 @@ export class ApiError extends Error {
   readonly code: ApiErrorCode;
   readonly errors: readonly FieldError[] | undefined;
   readonly headers: Readonly<Record<string, string>>;
+  readonly limit: Problem['limit'];
   constructor(
     code: ApiErrorCode,
     detail: string,
-    more: { errors?: readonly FieldError[]; headers?: Record<string, string>; cause?: unknown } = {},
+    more: { errors?: readonly FieldError[]; headers?: Record<string, string>; limit?: Problem['limit']; cause?: unknown } = {},
   ) {
     super(detail, { cause: more.cause });
     this.code = code;
     this.errors = more.errors;
     this.headers = more.headers ?? {};
+    this.limit = more.limit;
   }
 }
 
@@ -29,6 +31,7 @@ export function problemOf(error: ApiError, requestId: string): Problem {
     code: error.code,
     request_id: requestId,
     ...(error.errors ? { errors: [...error.errors] } : {}),
+    ...(error.limit ? { limit: error.limit } : {}),
   };
 }
 

@@ -8,7 +8,7 @@ import { productionStage } from '../stages/production.ts';
 
 const stage = stageFrom(process.env);
 const app = new App();
-const bundles = bundleFunctions(join(app.outdir, 'functions'));
+const bundles = bundleFunctions(join(app.outdir, 'functions'), stage.name);
 if (stage.local) {
   localStage(app, stage, stage.local, bundles);
 } else {

@@ -86,16 +86,18 @@ export class AirlockFunctions extends Construct {
     executions.allow(['states:StartExecution'], [this.#props.stateMachineArn]);
 
     // Links it signs can do what it may do: nothing but write uploads.
-    const files = this.#add('api/files', API_TIMEOUT, undefined, {
+    const files = this.#add('api/files', API_TIMEOUT, functions, {
       ...this.#signedIn(),
+      ...this.#valkey(),
       ...this.#objects(),
     });
     this.#mayAuthenticate(files);
     tables.ephemera.allow(files.lambda, 'PutItem');
     this.#mayWrite(bucket, files, 'uploads');
 
-    const approvals = this.#add('api/approvals', API_TIMEOUT, undefined, {
+    const approvals = this.#add('api/approvals', API_TIMEOUT, functions, {
       ...this.#signedIn(),
+      ...this.#valkey(),
       ...this.#table('APPROVALS', 'EXECUTIONS', 'AUDIT'),
       ...this.#objects(),
     });
@@ -112,11 +114,18 @@ export class AirlockFunctions extends Construct {
     approvals.mayCompleteTasksOf(this.#props.stateMachineArn);
 
     const socketName = { SOCKET_FUNCTION: this.#nameOf('live/socket') };
-    const auth = this.#add('api/auth', API_TIMEOUT, undefined, { ...this.#signedIn(), ...this.#table('AUDIT'), ...socketName });
+    // Those who speak with Cognito stand outside, and have their requests counted.
+    const checkLimits = { CHECK_LIMITS_FUNCTION: this.#nameOf('tasks/check-limits') };
+    const auth = this.#add('api/auth', API_TIMEOUT, undefined, {
+      ...this.#signedIn(),
+      ...this.#table('AUDIT'),
+      ...socketName,
+      ...checkLimits,
+    });
     tables.ephemera.allowOn('session#*', auth.lambda, 'GetItem', 'PutItem', 'UpdateItem');
     tables.ephemera.allowOn('challenge#*', auth.lambda, 'PutItem', 'UpdateItem', 'DeleteItem');
     tables.audit.allow(auth.lambda, 'PutItem');
-    auth.mayInvoke('live/socket');
+    auth.mayInvoke('live/socket', 'tasks/check-limits');
     // Rows of people only: the verification keys lie in the same table.
     tables.identity.allowOn('user#*', auth.lambda, 'GetItem', 'UpdateItem');
     tables.identity.allowOn('admins', auth.lambda, 'UpdateItem');
@@ -126,20 +135,26 @@ export class AirlockFunctions extends Construct {
       ...this.#signedIn(),
       ...this.#table('AUDIT'),
       ...socketName,
+      ...checkLimits,
     });
-    identity.mayInvoke('live/socket');
+    identity.mayInvoke('live/socket', 'tasks/check-limits');
     this.#mayAuthenticate(identity);
     tables.identity.allow(identity.lambda, 'PutItem', 'UpdateItem', 'Query');
     tables.ephemera.allowOn('key-usage#*', identity.lambda, 'GetItem');
     tables.audit.allow(identity.lambda, 'PutItem');
     this.#props.signIn.mayManageUsers(identity);
 
-    const audit = this.#add('api/audit', API_TIMEOUT, undefined, { ...this.#signedIn(), ...this.#table('AUDIT') });
+    const audit = this.#add('api/audit', API_TIMEOUT, functions, {
+      ...this.#signedIn(),
+      ...this.#table('AUDIT'),
+      ...this.#valkey(),
+    });
     this.#mayAuthenticate(audit);
     tables.audit.allow(audit.lambda, 'Query');
 
-    const notifications = this.#add('api/notifications', API_TIMEOUT, undefined, {
+    const notifications = this.#add('api/notifications', API_TIMEOUT, functions, {
       ...this.#signedIn(),
+      ...this.#valkey(),
       ...this.#table('APPROVALS', 'NOTIFICATIONS'),
     });
     this.#mayAuthenticate(notifications);
@@ -147,9 +162,12 @@ export class AirlockFunctions extends Construct {
     tables.notifications.allow(notifications.lambda, 'GetItem', 'Query');
     tables.notifications.allowOn('person#*', notifications.lambda, 'PutItem');
 
-    const live = this.#add('api/live', API_TIMEOUT, undefined, { ...this.#signedIn() });
+    const live = this.#add('api/live', API_TIMEOUT, functions, { ...this.#signedIn(), ...this.#valkey() });
     this.#mayAuthenticate(live);
     tables.ephemera.allow(live.lambda, 'PutItem');
+
+    const security = this.#add('api/security', API_TIMEOUT, functions, { ...this.#signedIn(), ...this.#valkey() });
+    this.#mayAuthenticate(security);
 
     const health = this.#add('api/health', API_TIMEOUT, functions, {
       ...this.#signedIn(),
@@ -303,6 +321,8 @@ export class AirlockFunctions extends Construct {
 
     const probe = this.#add('tasks/probe-sandbox', Duration.minutes(1), network.dispatchers, this.#table('SANDBOXES'));
     tables.sandboxes.allow(probe.lambda, 'GetItem', 'UpdateItem');
+
+    this.#add('tasks/check-limits', Duration.seconds(5), network.functions, this.#valkey());
   }
 
   #events(): void {

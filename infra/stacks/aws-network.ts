@@ -124,7 +124,7 @@ export class AwsNetworkStack extends Stack implements Network {
     }
     const endpointGroup = this.#group('ApplicationEndpoints', vpc, 'Endpoints of the application network');
     for (const [name, service, actions] of [
-      ['StepFunctions', InterfaceVpcEndpointAwsService.STEP_FUNCTIONS, ['states:StartExecution']],
+      ['StepFunctions', InterfaceVpcEndpointAwsService.STEP_FUNCTIONS, ['states:SendTaskSuccess', 'states:StartExecution']],
       ['Lambda', InterfaceVpcEndpointAwsService.LAMBDA, ['lambda:InvokeFunction']],
     ] as const) {
       const endpoint = vpc.addInterfaceEndpoint(name, {

@@ -1,10 +1,14 @@
 /** What the API does in its own process: no table, no network. */
+import { randomUUID } from 'node:crypto';
 import { GetCommand } from '@aws-sdk/lib-dynamodb';
 import { CognitoJwtVerifier } from 'aws-jwt-verify';
+import { valkeyRateCounters } from '../../functions/adapters/valkey/rate-counters.ts';
 import { prepareSubmission } from '../../functions/core/execution/submit.ts';
 import { authorize } from '../../functions/core/identity/authorize.ts';
+import { bucketsOfArrival, bucketsOfCaller } from '../../functions/core/limits/buckets.ts';
+import { configurationOf } from '../../functions/core/policy/configuration.ts';
 import { review } from '../../functions/core/policy/review.ts';
-import { as } from '../support/airlock.ts';
+import { as, status } from '../support/airlock.ts';
 import { configuration } from '../support/configuration.ts';
 import { actorOf } from '../support/entities.ts';
 import { output, tables } from '../support/faults.ts';
@@ -88,6 +92,31 @@ export const tokenAndPermission: Measurement = {
         samples: await timesOf(rounds, permission),
         bars: [{ quantile: 'p99', atMost: 1 }],
       },
+    ];
+  },
+};
+
+/** Both questions of a request to submit, as a function asks them of the instance's Valkey. */
+export const rateLimits: Measurement = {
+  name: 'limits',
+  rounds: { usual: 1000, full: 10_000 },
+  async measure(rounds) {
+    const limits = configurationOf(configuration, 'local').security.rate_limiting;
+    const counters = valkeyRateCounters(status.valkey_url);
+    const arrival = bucketsOfArrival(limits, { address: '192.0.2.1', signIn: null });
+    const caller = bucketsOfCaller(limits, {
+      user_id: `bench-${randomUUID()}`,
+      key_id: null,
+      path: '/api/v1/security/rate-limits',
+      isExecution: true,
+    });
+    const samples = await timesOf(rounds, async () => {
+      await counters.take(arrival);
+      await counters.take(caller);
+    });
+    counters.close();
+    return [
+      { what: 'rate limits of one request, two scripts in Valkey', unit: 'ms', samples, bars: [{ quantile: 'p99', atMost: 2 }] },
     ];
   },
 };

@@ -12,7 +12,7 @@ import { coldTask } from './cold-task.ts';
 import { concurrent } from './concurrent.ts';
 import { cpuBound } from './cpu-bound.ts';
 import { idleSandbox } from './idle-sandbox.ts';
-import { policyAndReview, tokenAndPermission } from './in-process.ts';
+import { policyAndReview, rateLimits, tokenAndPermission } from './in-process.ts';
 import { inTheSupervisor } from './in-the-supervisor.ts';
 import { languages } from './languages.ts';
 import { load } from './load.ts';
@@ -32,6 +32,7 @@ const MEASUREMENTS: readonly Measurement[] = [
   usageSamples,
   policyAndReview,
   tokenAndPermission,
+  rateLimits,
   coldTask,
   concurrent,
   languages,

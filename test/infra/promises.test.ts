@@ -144,9 +144,21 @@ describe('the networks have no way out', () => {
         .filter(([, fn]) => JSON.stringify(fn.Properties.VpcConfig?.SecurityGroupIds ?? '').includes(group))
         .map(([entry]) => entry)
         .sort();
-    expect(standing('FunctionGroup')).toEqual(['api/executions', 'api/health', 'live/catch-up', 'tasks/record']);
+    expect(standing('FunctionGroup')).toEqual([
+      'api/approvals',
+      'api/audit',
+      'api/executions',
+      'api/files',
+      'api/health',
+      'api/live',
+      'api/notifications',
+      'api/security',
+      'live/catch-up',
+      'tasks/check-limits',
+      'tasks/record',
+    ]);
     expect(standing('DispatcherGroup')).toEqual(['tasks/cancel-run', 'tasks/probe-sandbox', 'tasks/run-in-sandbox']);
-    expect([...functions().values()].filter((fn) => fn.Properties.VpcConfig)).toHaveLength(7);
+    expect([...functions().values()].filter((fn) => fn.Properties.VpcConfig)).toHaveLength(14);
   });
 
   it('sandboxes resolve the registry’s names and no other', () => {
@@ -262,6 +274,7 @@ describe('who may do what', () => {
         'api/identity',
         'api/live',
         'api/notifications',
+        'api/security',
         'live/push',
         'live/socket',
         'tasks/issue-ticket',
@@ -541,6 +554,19 @@ describe('the front door', () => {
     expect(WebACLId).toBeDefined();
     for (const [id, fn] of resources('AWS::CloudFront::Function'))
       expect(fn.Properties.FunctionCode, id).toContain("headers['x-airlock-client-address'] = { value: event.viewer.ip }");
+  });
+
+  it('every function that answers callers counts their requests where all do', () => {
+    const outside = [];
+    for (const [entry, fn] of functions()) {
+      if (!entry.startsWith('api/')) continue;
+      const { VALKEY_URL: valkey, CHECK_LIMITS_FUNCTION: asked } = fn.Properties.Environment.Variables;
+      if (fn.Properties.VpcConfig) expect(textOf(valkey), entry).toMatch(/^rediss:/);
+      else expect(asked, entry).toBe('airlock-production-tasks-check-limits');
+      if (!fn.Properties.VpcConfig) outside.push(entry);
+    }
+    const isCheck = (resource: unknown) => textOf(resource).endsWith(':function:airlock-production-tasks-check-limits');
+    expect(whoMay('lambda:InvokeFunction', isCheck)).toEqual(outside.sort());
   });
 
   it('every function that answers callers knows the same secret', () => {

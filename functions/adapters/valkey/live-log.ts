@@ -1,6 +1,6 @@
-import { createClient, createCluster } from 'redis';
 import { type RunEvent, runEvent } from '../../contracts/sandbox-protocol.ts';
 import type { LiveLog } from '../../core/execution/ports.ts';
+import { connect, lazily, sendTo, withLimit } from './connection.ts';
 
 /**
  * A run's events as a stream whose entry ids are `<seq>-0`: adding an event twice is refused by Valkey itself, and reading after N is a
@@ -13,27 +13,10 @@ const COMMAND_MS = 2000;
 /** After a failure nobody waits for it again so soon: events are durable without it, and readers find them there. */
 const AWAY_MS = 5000;
 
-type Client = Awaited<ReturnType<typeof connect>>;
-
-/** Serverless ElastiCache speaks cluster mode over TLS (`rediss://…?cluster=true`); a single server is addressed as it is. */
-async function connect(url: string) {
-  const { searchParams, protocol } = new URL(url);
-  const isCluster = searchParams.get('cluster') === 'true';
-  const socket = { connectTimeout: CONNECT_MS, reconnectStrategy: false as const };
-  const client = isCluster
-    ? // Nodes that are found later are reached as the first one is.
-      createCluster({ rootNodes: [{ url }], defaults: { socket: protocol === 'rediss:' ? { ...socket, tls: true } : socket } })
-    : createClient({ url, socket, disableOfflineQueue: true });
-  // Without a listener a lost connection would end the process; every command below reports its own failure.
-  client.on('error', () => {});
-  await client.connect();
-  return client;
-}
-
 export function valkeyLiveLog(url: string): LiveLog & { ping(): Promise<boolean> } {
-  const commands = lazily(() => connect(url));
+  const commands = lazily(() => connect(url, CONNECT_MS));
   // A blocking read holds its connection, so waiting has its own.
-  const waits = lazily(() => connect(url));
+  const waits = lazily(() => connect(url, CONNECT_MS));
   let awayUntil = 0;
 
   const send = async <T>(
@@ -121,41 +104,10 @@ export function valkeyLiveLog(url: string): LiveLog & { ping(): Promise<boolean>
   };
 }
 
-async function sendTo<T>(client: Client, key: string, args: string[]): Promise<T> {
-  const answer = 'masters' in client ? await client.sendCommand(key, false, args) : await client.sendCommand(args);
-  return answer as T;
-}
-
 const isDuplicate = (error: unknown): boolean =>
   error instanceof Error && error.message.includes('equal or smaller than the target stream top item');
 
 function eventIn(fields: string[]): RunEvent[] {
   const text = fields[0] === 'event' ? fields[1] : undefined;
   return text === undefined ? [] : [runEvent.parse(JSON.parse(text))];
-}
-
-function lazily(open: () => Promise<Client>) {
-  let opening: Promise<Client> | null = null;
-  return {
-    get: () => {
-      opening ??= open().catch((error: unknown) => {
-        opening = null;
-        throw error;
-      });
-      return opening;
-    },
-    reset: () => {
-      const old = opening;
-      opening = null;
-      void old?.then((client) => client.destroy()).catch(() => {});
-    },
-  };
-}
-
-async function withLimit<T>(work: Promise<T>, milliseconds: number): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const limit = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer within ${milliseconds} ms`)), milliseconds);
-  });
-  return await Promise.race([work, limit]).finally(() => clearTimeout(timer));
 }

@@ -8,6 +8,7 @@ export const login = defineRoute({
   path: '/api/v1/auth/login',
   permission: 'public',
   summary: 'Sign in with e-mail and password. Answers 202 with a challenge when something more is wanted.',
+  limits: 'sign_in',
   body: z.strictObject({ email: z.string().min(3).max(254), password: z.string().min(1).max(256) }),
   responses: { 200: tokens, 202: challenge },
 });
@@ -18,6 +19,7 @@ export const answerChallenge = defineRoute({
   path: '/api/v1/auth/challenge',
   permission: 'public',
   summary: 'The code of the authenticator app, or a new password. Three wrong answers end the sign-in.',
+  limits: 'sign_in',
   body: challengeAnswer,
   responses: { 200: tokens, 202: challenge },
 });

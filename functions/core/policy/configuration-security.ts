@@ -1,6 +1,7 @@
 /** `api-security.yaml` as owners write it, with the seed's keys. */
 import { z } from 'zod';
 import { PERMISSIONS, roleName } from '../../contracts/identity.ts';
+import { ROUTES_OF_FUNCTION } from '../../contracts/routes.ts';
 import { exactly, oneOf, section, text, whole, yesOrNo } from './configuration-values.ts';
 
 const perMinute = whole('requests a minute', 1, 10_000_000);
@@ -25,6 +26,15 @@ const saml = section({
 
 const permissionWord = oneOf([...PERMISSIONS, '*']);
 
+/** A limit on a path that no route has would hold nobody. */
+const PATHS: ReadonlySet<string> = new Set(
+  Object.values(ROUTES_OF_FUNCTION)
+    .flat()
+    .map((route) => route.path),
+);
+
+export type StageName = 'local' | 'production';
+
 export const RESPONSES = ['slow_down', 'require_sign_in', 'suspend_key', 'block_address'] as const;
 const responses = z.array(oneOf(RESPONSES), { error: `a list of ${RESPONSES.join(', ')}` });
 
@@ -37,12 +47,14 @@ const rateLimits = {
   }),
   per_key: limit,
   per_endpoint: z.record(
-    z.string().regex(/^\/api\/v1\/[a-z0-9/{}_-]+$/, { error: 'the path of a route, as /api/v1/execute' }),
+    z.string().refine((path) => PATHS.has(path), { error: 'the path of a route, as /api/v1/execute' }),
     perMinute,
     { error: 'a mapping from paths to requests a minute' },
   ),
   login: section({ attempts_per_minute: perMinute, attempts_per_account_per_minute: perMinute }),
 };
+
+const stageLimits = section(rateLimits).partial();
 
 export const apiSecurity = section({
   authentication: section({
@@ -78,8 +90,8 @@ export const apiSecurity = section({
   }),
   rate_limiting: section({
     ...rateLimits,
-    stages: z
-      .record(z.string(), section(rateLimits).partial(), { error: 'a mapping from stages to their own numbers' })
+    stages: section({ local: stageLimits, production: stageLimits } satisfies Record<StageName, unknown>)
+      .partial()
       .default({}),
   }),
   monitoring: section({

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { loadConfiguration, parseConfiguration } from './configuration.ts';
+import { configurationOf, loadConfiguration, parseConfiguration } from './configuration.ts';
 import { ConfigurationError, type ConfigurationProblem } from './configuration-problems.ts';
 import { configurationFromJson } from './configuration-shape.ts';
 
@@ -67,6 +67,26 @@ describe('the shipped configuration', () => {
     for (const profile of Object.values(configuration.profiles)) {
       expect(profile.require_approval || profile.requires_trusted_agent).toBe(true);
     }
+  });
+});
+
+describe('rate limits of a stage', () => {
+  const shippedOnes = loadConfiguration(directory);
+  const limitsIn = (stage: 'local' | 'production') => configurationOf(shippedOnes, stage).security.rate_limiting;
+
+  it('are its own where it has some, and otherwise those of all', () => {
+    expect(limitsIn('production')).toEqual({ ...shippedOnes.security.rate_limiting, stages: {} });
+    expect(limitsIn('production').per_user).toMatchObject({ requests_per_minute: 600, execution_requests_per_hour: 500 });
+    expect(limitsIn('local').per_user.requests_per_minute).toBe(600_000);
+    const one = parseConfiguration(
+      edited([[ACCESS, '      per_key: { requests_per_minute: 600000, burst_limit: 60000 }\n', '']]),
+    );
+    expect(configurationOf(one, 'local').security.rate_limiting.per_key).toEqual(limitsIn('production').per_key);
+  });
+
+  it('are what functions read, which is what they check themselves', () => {
+    const local = configurationOf(shippedOnes, 'local');
+    expect(configurationFromJson(JSON.parse(JSON.stringify(local)))).toEqual(local);
   });
 });
 
@@ -228,6 +248,19 @@ describe('a mistake is refused with file, line, path, expectation and what came'
       [ACCESS, 'requests_per_minute: 10000', 'requests_per_minute: 0'],
       'global.requests_per_minute',
       'from 1',
+    ],
+    [
+      'a limit on a path that no route has',
+      [ACCESS, '"/api/v1/execute"', '"/api/v1/exekute"'],
+      'per_endpoint./api/v1/exekute',
+      'the path of a route',
+    ],
+    ['numbers of no stage', [ACCESS, '    local: #', '    loca1: #'], 'stages.loca1', 'only the keys local, production'],
+    [
+      'half of a limit of a stage',
+      [ACCESS, 'per_key: { requests_per_minute: 600000, burst_limit: 60000 }', 'per_key: { burst_limit: 60000 }'],
+      'stages.local.per_key.requests_per_minute',
+      'a whole number of requests a minute',
     ],
     ['a limit on no path', [ACCESS, '"/api/v1/execute"', '"execute"'], 'per_endpoint.execute', 'the path of a route'],
     [

@@ -15,6 +15,7 @@ import {
   type YamlFile,
   type YamlPath,
 } from './configuration-problems.ts';
+import type { StageName } from './configuration-security.ts';
 import { type configurationSchema, type ProfileName, profileName } from './configuration-shape.ts';
 
 export type Configuration = z.infer<typeof configurationSchema>;
@@ -321,6 +322,13 @@ function apiSecurityOf(file: ConfigurationFile<'api-security.yaml'>): Configurat
     },
     monitoring: file.monitoring,
   };
+}
+
+/** The configuration with the numbers of one stage in force. */
+export function configurationOf(configuration: Configuration, stage: StageName): Configuration {
+  const { security } = configuration;
+  const { stages, ...everywhere } = security.rate_limiting;
+  return { ...configuration, security: { ...security, rate_limiting: { ...everywhere, ...stages[stage], stages: {} } } };
 }
 
 type Policies = ConfigurationFile<'execution-security.yaml'>['security_policies'];

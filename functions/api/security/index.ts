@@ -1,0 +1,7 @@
+import { apiHandler } from '../../runtime/api-handler.ts';
+import { environmentOf } from '../../runtime/environment.ts';
+import { rateLimitRoutes } from './rate-limits.ts';
+
+const environment = environmentOf('api/security');
+
+export const handler = apiHandler(environment, rateLimitRoutes(environment));

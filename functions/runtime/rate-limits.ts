@@ -1,0 +1,100 @@
+import type { APIGatewayProxyEventV2 } from 'aws-lambda';
+import { invokedRateCounters } from '../adapters/lambda/rate-counters.ts';
+import { valkeyRateCounters } from '../adapters/valkey/rate-counters.ts';
+import type { RouteContract } from '../contracts/route.ts';
+import { execute } from '../contracts/routes/executions.ts';
+import type { Actor } from '../core/identity/actor.ts';
+import { type Bucket, bucketsOfArrival, bucketsOfCaller } from '../core/limits/buckets.ts';
+import { limitHeaders } from '../core/limits/headers.ts';
+import { rateLimiter, type Verdict } from '../core/limits/limiter.ts';
+import { localCounters } from '../core/limits/local-counters.ts';
+import type { RateCounters } from '../core/limits/ports.ts';
+import { readConfiguration } from './configuration.ts';
+import { ApiError } from './errors.ts';
+import { log } from './log.ts';
+import { clock } from './system.ts';
+
+/** Where a function counts: in Valkey itself, or by the function that reaches it. */
+export type CountingSettings = { readonly VALKEY_URL: string } | { readonly CHECK_LIMITS_FUNCTION: string };
+
+export interface RequestLimits {
+  /** Before anything is read or known of a request; throws `too_many_requests`. */
+  arrive(event: APIGatewayProxyEventV2, contract: RouteContract | undefined): Promise<void>;
+  /** Once it is known who calls; throws `too_many_requests`. */
+  call(event: APIGatewayProxyEventV2, contract: RouteContract, actor: Actor): Promise<void>;
+  /** What the caller is told in any answer. */
+  headersOf(event: APIGatewayProxyEventV2): Record<string, string>;
+}
+
+export function requestLimits(settings: CountingSettings): RequestLimits {
+  const limits = readConfiguration().security.rate_limiting;
+  const limiter = rateLimiter({
+    shared: countersOf(settings),
+    local: localCounters(clock),
+    clock,
+    onDegraded: (cause) => log.error('the limiter counts for this process alone', cause),
+  });
+  const verdicts = new WeakMap<APIGatewayProxyEventV2, Verdict[]>();
+
+  const hold = async (event: APIGatewayProxyEventV2, buckets: readonly Bucket[]): Promise<void> => {
+    const verdict = await limiter.check(buckets);
+    verdicts.set(event, [...(verdicts.get(event) ?? []), verdict]);
+    if (verdict.refusal) throw tooMany(verdict.refusal);
+  };
+
+  return {
+    arrive: (event, contract) =>
+      hold(
+        event,
+        bucketsOfArrival(limits, {
+          address: event.headers['x-airlock-client-address'] ?? '',
+          signIn: contract?.limits === 'sign_in' ? { account: accountIn(event) } : null,
+        }),
+      ),
+
+    call: (event, contract, { user_id, credential }) =>
+      hold(
+        event,
+        bucketsOfCaller(limits, {
+          user_id,
+          key_id: credential.kind === 'api_key' ? credential.key_id : null,
+          path: contract.path,
+          isExecution: contract.id === execute.id,
+        }),
+      ),
+
+    headersOf: (event) => limitHeaders(verdicts.get(event) ?? []),
+  };
+}
+
+export const countersOf = (settings: CountingSettings): RateCounters =>
+  'VALKEY_URL' in settings ? valkeyRateCounters(settings.VALKEY_URL) : invokedRateCounters(settings.CHECK_LIMITS_FUNCTION);
+
+/** Whose account a try is about, before its body is held to its schema: what is no account there signs nobody in. */
+function accountIn(event: APIGatewayProxyEventV2): string | null {
+  if ((event.body?.length ?? 0) > ACCOUNT_BODY_MAX) return null;
+  const text = Buffer.from(event.body ?? '', event.isBase64Encoded ? 'base64' : 'utf8').toString('utf8');
+  try {
+    const body: unknown = JSON.parse(text);
+    const email = body !== null && typeof body === 'object' ? Reflect.get(body, 'email') : null;
+    return typeof email === 'string' ? email : null;
+  } catch {
+    return null;
+  }
+}
+/** More than a sign-in's body may have, also in base64. */
+const ACCOUNT_BODY_MAX = 32 * 1024;
+
+function tooMany({ bucket, retryAfterSeconds }: NonNullable<Verdict['refusal']>): ApiError {
+  const rate = `${bucket.limit} requests ${WINDOWS[bucket.window_seconds] ?? `in ${bucket.window_seconds} seconds`}`;
+  const detail = `The limit ${bucket.policy} of ${rate}, ${bucket.burst} of them at once, is used up. Come again in ${retryAfterSeconds} s.`;
+  const limit = {
+    name: bucket.policy,
+    requests: bucket.limit,
+    window_seconds: bucket.window_seconds,
+    burst: bucket.burst,
+    retry_after_seconds: retryAfterSeconds,
+  };
+  return new ApiError('too_many_requests', detail, { limit });
+}
+const WINDOWS: Record<number, string> = { 60: 'a minute', 3600: 'an hour' };
