@@ -37,6 +37,9 @@ export async function preparePrerequisites(): Promise<EngineKind> {
   return engine;
 }
 
+/** What tests of pages need: a browser, 300 MB of it, which nothing else here wants. */
+export const prepareBrowser = (): Promise<void> => installDebianPackages({ chromium: 'chromium' });
+
 async function requireNode24(): Promise<void> {
   const { stdout } = await run(join(binaryDirectory, 'node'), ['--version']);
   if (!stdout.startsWith('v24.')) {

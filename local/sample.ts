@@ -49,8 +49,9 @@ export function showNextSteps(instance: Instance): void {
     curl -s ${instance.url}/api/v1/execute -H "authorization: Bearer $TOKEN" -H 'content-type: application/json' \\
       -d '{"language":"python","code":"print(6 * 7)"}'
 
-  It waits for an approver. Sign in as one the same way (${approver.email}, ${approver.password}), and
-  GET /api/v1/approvals, then POST /api/v1/approvals/<id>/decision {"decision":"approve","digest":"<digest>"}.
+  It waits for an approver. Open ${cyan(`${instance.url}/approvals`)}, sign in as one (${approver.email}, ${approver.password}),
+  read and decide; or by program: GET /api/v1/approvals, then POST /api/v1/approvals/<id>/decision
+  {"decision":"approve","digest":"<digest>"}.
 
   ${bold('npm run local -- status')}   the parts, and every user with its password
   ${bold('npm run local -- logs')}     what the parts say (-f follows)

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { binaryDirectory, projectDirectory, sharedDirectory } from './instance.ts';
 import { bold, green, heading, red, say } from './progress.ts';
 import { childEnvironment, runVisibly } from './run.ts';
-import { readReport, type TestCounts } from './test-counts.ts';
+import { countCheck, readReport, type TestCounts } from './test-counts.ts';
 
 interface Check {
   readonly title: string;
@@ -34,7 +34,7 @@ const checks: readonly Check[] = [
   },
 ];
 
-/** Runs the checks in order. A check that is no test run counts when it fails, as one failure. */
+/** Runs the checks in order. */
 export async function runChecks(
   { stopAtFirstFailure }: { stopAtFirstFailure: boolean },
   signal?: AbortSignal,
@@ -52,9 +52,7 @@ export async function runChecks(
       signal,
     );
     say(exitCode === 0 ? `${green('✓')} ${check.title}` : `${red('✗')} ${bold(check.title)} failed (exit code ${exitCode})`);
-    counts.push(
-      check.reportFile ? readReport(check.reportFile, exitCode) : { passed: 0, failed: exitCode === 0 ? 0 : 1, skipped: 0 },
-    );
+    counts.push(check.reportFile ? readReport(check.reportFile, exitCode) : countCheck(check.title, exitCode));
     if (exitCode !== 0 && stopAtFirstFailure) break;
   }
   return counts;

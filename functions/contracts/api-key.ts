@@ -17,6 +17,8 @@ export const keyPermission = permission.exclude(['approve'], {
     issue.input === 'approve' ? 'a permission other than approve: people decide, signed in as themselves' : undefined,
 });
 
+export type KeyPermission = z.infer<typeof keyPermission>;
+
 const label = z.string().regex(/^[A-Za-z0-9._:/-]{1,100}$/, 'expected a label: letters, digits and . _ : / -');
 
 /** A list left out does not narrow. */
@@ -25,6 +27,7 @@ export const keyResources = z.strictObject({
   labels: z.array(label).min(1).max(50).optional(),
   teams: z.array(teamName).min(1).max(32).optional(),
 });
+export type KeyResources = z.infer<typeof keyResources>;
 
 export const apiKeyRecord = z.object({
   key_id: keyId,
@@ -35,8 +38,12 @@ export const apiKeyRecord = z.object({
   permissions: z.array(keyPermission),
   resources: keyResources,
   created_at: timestamp,
+  /** The end that was asked for; successors keep it. */
+  expires_at: timestamp.nullable(),
   /** When it was due for rotation, and whether or not anybody rotated it, when it ends. */
   rotation_due_at: timestamp,
+  /** When its owner was told that it is due. */
+  rotation_told_at: timestamp.nullable(),
   ends_at: timestamp,
   successor_id: keyId.nullable(),
   predecessor_id: keyId.nullable(),
@@ -46,7 +53,12 @@ export const apiKeyRecord = z.object({
 });
 export type ApiKeyRecord = z.infer<typeof apiKeyRecord>;
 
-export const apiKeyUsage = z.object({ last_used_at: timestamp.nullable(), last_used_address: z.string().nullable() });
+export const apiKeyUsage = z.object({
+  last_used_at: timestamp.nullable(),
+  last_used_address: z.string().nullable(),
+  /** In how many minutes it was used at all. */
+  minutes_used: z.int().nonnegative(),
+});
 export type ApiKeyUsage = z.infer<typeof apiKeyUsage>;
 
 export const apiKeyStatus = z.enum(['active', 'rotation_due', 'rotated', 'expired', 'revoked']);

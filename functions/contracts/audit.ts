@@ -19,6 +19,13 @@ export type AuditRecord = z.infer<typeof auditRecord>;
 export const auditHour = z.string().regex(/^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])T([01]\d|2[0-3])$/, 'expected an hour');
 export const hourOf = (at: string): string => at.slice(0, 13);
 
+/** A record as it lies in the table, with the hour it is found by, and nothing else. */
+export const storedAuditRecord = z.strictObject({ ...auditRecord.shape, hour: auditHour });
+
+/** What lies in the table, whatever was done to it: only its key is sure. */
+export const auditItem = z.looseObject({ entity_id: z.string(), sequence: z.number() });
+export type AuditItem = z.infer<typeof auditItem>;
+
 /**
  * What an hour held, under a lock that nobody can lift for a year: the Merkle root over its records, the hash of the file that holds them,
  * and the hash of the anchor before it.

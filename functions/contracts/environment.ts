@@ -15,7 +15,8 @@ const ephemera = { EPHEMERA_TABLE: text };
 const data = { DATA_BUCKET: text };
 const valkey = { VALKEY_URL: text };
 /** What `apiHandler` needs to know who is calling, and that the call came through the front door. */
-const api = { ...identity, ...ephemera, USER_POOL_ID: text, USER_POOL_CLIENT_ID: text, FRONT_DOOR_SECRET: text };
+const security = { SECURITY_TABLE: text };
+const api = { ...identity, ...ephemera, ...security, USER_POOL_ID: text, USER_POOL_CLIENT_ID: text, FRONT_DOOR_SECRET: text };
 /** Every one counts requests where all count: in Valkey itself, or, where a function must stand outside the VPC, by one inside. */
 const inside = { ...api, ...valkey };
 const outside = { ...api, CHECK_LIMITS_FUNCTION: text };
@@ -32,13 +33,20 @@ export const FUNCTION_ENVIRONMENT = {
   }),
   'api/approvals': z.object({ ...inside, ...approvals, ...executions, ...audit, ...data }),
   'api/files': z.object({ ...inside, ...data }),
-  'api/auth': z.object({ ...outside, ...audit, SOCKET_FUNCTION: text }),
+  'api/auth': z.object({
+    ...outside,
+    ...audit,
+    SOCKET_FUNCTION: text,
+    /** Where browsers sign in on the user pool's own page, and as which client of it; both, or neither where nobody does. */
+    SIGN_IN_PAGE_URL: text.optional(),
+    PAGE_CLIENT_ID: text.optional(),
+  }),
   'api/identity': z.object({ ...outside, ...audit, SOCKET_FUNCTION: text }),
   'api/audit': z.object({ ...inside, ...audit }),
   'api/notifications': z.object({ ...inside, ...approvals, ...notifications }),
   'api/live': z.object({ ...inside }),
   'api/health': z.object({ ...inside, ...executions, ...sandboxes }),
-  'api/security': z.object({ ...inside }),
+  'api/security': z.object({ ...inside, ...audit }),
 
   'live/socket': z.object({
     ...identity,
@@ -76,7 +84,7 @@ export const FUNCTION_ENVIRONMENT = {
     /** Milliseconds one dispatcher serves a run before it hands over; below its Lambda timeout. */
     DISPATCH_BUDGET_MS: text,
   }),
-  'tasks/record': z.object({ ...executions, ...approvals, ...sandboxes, ...audit, ...data, ...valkey }),
+  'tasks/record': z.object({ ...executions, ...approvals, ...audit, ...data, ...valkey }),
   'tasks/cancel-run': z.object({ ...executions, ...sandboxes, ...ephemera }),
   'tasks/probe-sandbox': z.object({ ...sandboxes }),
   /** Counts requests for functions outside the VPC. */
@@ -106,7 +114,6 @@ export const FUNCTION_ENVIRONMENT = {
     UNTOUCHED_MS: text,
   }),
   'events/execution-changed': z.object({
-    ...executions,
     ...approvals,
     ...sandboxes,
     ...audit,
@@ -115,7 +122,9 @@ export const FUNCTION_ENVIRONMENT = {
   }),
   'events/approval-notify': z.object({ ...identity, ...notifications }),
   'events/approval-changed': z.object({ APPROVAL_CLOCK_STATE_MACHINE_ARN: text }),
+  'events/security-monitor': z.object({ ...security, ...identity, ...audit }),
   'events/audit-anchor': z.object({ ...audit, AUDIT_BUCKET: text }),
+  'events/key-rotation': z.object({ ...identity, ...audit }),
   'events/jwks-refresher': z.object({ ...identity, JWKS_URL: text }),
 } as const;
 export type FunctionName = keyof typeof FUNCTION_ENVIRONMENT;

@@ -158,6 +158,10 @@ export const executionOutcome = z.object({
 export type ExecutionOutcome = z.infer<typeof executionOutcome>;
 export const OUTPUT_INLINE_BYTES = 32 * 1024;
 
+/** What is written beside what was done, by whom and when: everything that belongs to it, or nothing. Never whether a record is written. */
+export const auditLevel = z.enum(['full', 'standard']);
+export type AuditLevel = z.infer<typeof auditLevel>;
+
 const common = {
   execution_id: executionId,
   /** Raised by the reconciler when it starts the machine again; every task writes with the attempt it was started for. */
@@ -166,6 +170,8 @@ const common = {
   language,
   environment: z.string(),
   security_profile: z.string(),
+  /** Of the profile at submission. */
+  audit_level: auditLevel.default('full'),
   label: z.string().optional(),
   /** Whose members may see it, beside the requester; without one, everybody who may see results. */
   team: z.string().optional(),
@@ -186,6 +192,8 @@ const common = {
   /** Set once a caller asked for the end; whoever acts next ends the run instead of going on. */
   cancel_requested: z.object({ by: z.string(), reason: z.string(), at: timestamp }).optional(),
 };
+/** What every phase has: whatever changes, an execution keeps these. */
+export const executionCommon = z.object(common);
 /** From the moment a sandbox is bound, at most once in the life of an execution. With the phase, the last two are its checkpoint. */
 const bound = {
   sandbox_id: sandboxId,

@@ -58,5 +58,11 @@ export const manifest = z.strictObject({
 });
 export type Manifest = z.infer<typeof manifest>;
 
+/**
+ * All of it as JSON, in which some characters take six bytes. An approver is sent it within an answer, which a function may make 6 MB
+ * long and which may write each of these bytes as two; a sandbox takes 4 MB.
+ */
+export const MANIFEST_MAX_BYTES = 2 * 1024 * 1024;
+
 /** Prefix hashed before the manifest's bytes: a digest of one format can never be mistaken for another's. */
 export const DIGEST_PREFIX = 'airlock.v1\n';

@@ -10,7 +10,7 @@ export type HttpMethod = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 export interface RouteContract {
   readonly id: string;
   readonly method: HttpMethod;
-  readonly path: `/api/v1/${string}`;
+  readonly path: `/api/v1/${string}` | `/approvals${string}` | `/sign-${string}`;
   readonly permission: RoutePermission;
   readonly summary: string;
   /** Slower limits for tries to get in: by address, and by address and account, which is `email` in the body. */
@@ -22,6 +22,11 @@ export interface RouteContract {
   readonly bodyMaxBytes?: number;
   /** Success answers by status. An answer of type `bytes` is a redirect or raw content. */
   readonly responses: Readonly<Record<number, z.ZodType>>;
+  /**
+   * For people: it answers with HTML, also when it refuses; its form comes as browsers send forms, with `csrf_token` among the fields;
+   * and the cookie of a page is the only credential.
+   */
+  readonly page?: true;
 }
 
 export const defineRoute = <const R extends RouteContract>(route: R): R => route;

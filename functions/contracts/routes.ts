@@ -7,6 +7,7 @@ import {
   delegateApproval,
   dryRunApprovalRules,
   getApproval,
+  getApprovalMetrics,
   listApprovalRules,
   listApprovals,
   listStandingApprovals,
@@ -22,6 +23,19 @@ import { getMe, getUser, listUsers, updateUser } from './routes/identity.ts';
 import { getRateLimits, resetRateLimits } from './routes/limits.ts';
 import { createLiveTicket } from './routes/live.ts';
 import { getNotificationPreferences, listNotifications, putNotificationPreferences } from './routes/notifications.ts';
+import { getPageSession, openPageSession, renewPageSession } from './routes/page-session.ts';
+import { beginPageSignIn, finishPageSignIn } from './routes/page-sign-in.ts';
+import {
+  commentOnPage,
+  decideOnPage,
+  showApproval,
+  showApprovals,
+  showSignIn,
+  signInOnPage,
+  signOutOnPage,
+  withdrawOnPage,
+} from './routes/pages.ts';
+import { listSecurityEvents, listSecurityResponses, respondToThreat, reverseResponse } from './routes/security.ts';
 
 export const ROUTES_OF_FUNCTION = {
   executions: [execute, listExecutions, getExecution, getEvents, getFile, cancelExecution],
@@ -34,16 +48,36 @@ export const ROUTES_OF_FUNCTION = {
     commentOnApproval,
     withdrawApproval,
     listApprovalRules,
+    getApprovalMetrics,
     dryRunApprovalRules,
     listStandingApprovals,
     revokeStandingApproval,
+    showApprovals,
+    showApproval,
+    decideOnPage,
+    commentOnPage,
+    withdrawOnPage,
   ],
-  auth: [login, answerChallenge, refresh, logout, revokeSessions],
+  auth: [
+    login,
+    answerChallenge,
+    refresh,
+    logout,
+    revokeSessions,
+    openPageSession,
+    getPageSession,
+    renewPageSession,
+    beginPageSignIn,
+    finishPageSignIn,
+    showSignIn,
+    signInOnPage,
+    signOutOnPage,
+  ],
   identity: [getMe, listUsers, getUser, updateUser, createApiKey, listApiKeys, rotateApiKey, revokeApiKey],
   audit: [listAudit],
   notifications: [getNotificationPreferences, putNotificationPreferences, listNotifications],
   live: [createLiveTicket],
-  security: [getRateLimits, resetRateLimits],
+  security: [getRateLimits, resetRateLimits, listSecurityEvents, listSecurityResponses, respondToThreat, reverseResponse],
   health: [health],
 } as const;
 export type ApiFunction = keyof typeof ROUTES_OF_FUNCTION;

@@ -64,6 +64,8 @@ export const session = z.object({
   user_id: userId,
   email: z.string(),
   provider_refresh_token: z.string(),
+  /** Which client of the user pool that token was given to: the one of the API, or the one of the pool's own sign-in page. */
+  client: z.enum(['api', 'page']).default('api'),
   /** Of the refresh token that works now, and of the one before it. */
   current_sha256: z.string(),
   previous_sha256: z.string().nullable(),

@@ -10,6 +10,8 @@ export const TABLES = {
       by_requester: { partitionKey: 'requester_id', sortKey: 'execution_id' },
       /** Rows that are not done, by phase, oldest change first; `open_phase` is removed when done. */
       by_phase: { partitionKey: 'open_phase', sortKey: 'updated_at' },
+      /** Somebody's rows that are not done: `open_requester_id` is removed when done. For counting, so it holds keys alone. */
+      by_open_requester: { partitionKey: 'open_requester_id', sortKey: 'execution_id', keysOnly: true },
     },
   },
   /** Sandbox rows (`sbx_…`), and one item each for the pool's members and the admitted executions. */
@@ -49,8 +51,12 @@ export const TABLES = {
     indexes: {
       /** Users, and what belongs to one. */
       by_list: { partitionKey: 'listed_under', sortKey: 'identity_id' },
+      /** Keys whose owner is still to be told that they are due for rotation, the first one first. */
+      by_rotation: { partitionKey: 'rotation_watch', sortKey: 'rotation_due_at' },
     },
   },
+  /** `events#<day>`, `responses`, `restrictions#<subject>`, `admin-address#<address>`. */
+  security: { partitionKey: 'pk', sortKey: 'sk', timeToLive: 'expires_at_seconds', indexes: {} },
   /** What may expire: connections, subscriptions, run tickets, idempotency keys, uses of API keys. */
   ephemera: { partitionKey: 'pk', sortKey: 'sk', timeToLive: 'expires_at_seconds', indexes: {} },
 } as const satisfies Record<string, TableShape>;
@@ -61,6 +67,11 @@ interface TableShape {
   readonly sortKeyType?: 'string' | 'number';
   readonly stream?: boolean;
   readonly timeToLive?: string;
-  readonly indexes: Readonly<Record<string, { readonly partitionKey: string; readonly sortKey: string }>>;
+  readonly indexes: Readonly<Record<string, IndexShape>>;
+}
+export interface IndexShape {
+  readonly partitionKey: string;
+  readonly sortKey: string;
+  readonly keysOnly?: boolean;
 }
 export type TableName = keyof typeof TABLES;

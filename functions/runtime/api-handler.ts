@@ -1,10 +1,11 @@
 /**
- * The wrapper of every API function, in the order that holds everywhere: request id, front door, limits of the address, authentication,
- * limits of the user, permission, parsing, handler, response schema. What a route is comes from its contract alone.
+ * The wrapper of every API function, in the order that holds everywhere: request id, front door, blocks and limits of the address,
+ * authentication, suspensions and limits of the user, permission, parsing, handler, response schema. What a route is comes from its contract alone.
  */
 import middy from '@middy/core';
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from 'aws-lambda';
 import { z } from 'zod';
+import type { ApiErrorCode } from '../contracts/errors.ts';
 import type { RouteContract } from '../contracts/route.ts';
 import type { Actor } from '../core/identity/actor.ts';
 import { authorize } from '../core/identity/authorize.ts';
@@ -13,7 +14,9 @@ import { type Authenticate, authentication } from './authentication.ts';
 import { ApiError, fieldErrorsOf, problemOf } from './errors.ts';
 import { isThroughFrontDoor } from './front-door.ts';
 import { log } from './log.ts';
+import { asOfPage, isJustNotSignedIn, readForm, refusedPage } from './pages.ts';
 import { type CountingSettings, type RequestLimits, requestLimits } from './rate-limits.ts';
+import { type Watch, watchOver } from './watch.ts';
 
 type ParsedBy<S> = S extends z.ZodType ? z.output<S> : undefined;
 
@@ -23,6 +26,7 @@ export interface ApiRequest<R extends RouteContract> {
   readonly query: ParsedBy<R['query']>;
   readonly body: ParsedBy<R['body']>;
   readonly headers: Record<string, string | undefined>;
+  readonly cookies?: readonly string[] | undefined;
   readonly requestId: string;
   /** As the front door saw it. */
   readonly clientAddress: string;
@@ -33,6 +37,8 @@ export type ApiAnswer<R extends RouteContract> = {
     status: S;
     body: z.input<R['responses'][S] & z.ZodType>;
     headers?: Record<string, string>;
+    /** Whole values of Set-Cookie. */
+    cookies?: readonly string[];
     /** The same in another form, sent in place of JSON. */
     raw?: RawContent;
   };
@@ -48,9 +54,13 @@ type Handle<R extends RouteContract> = (request: ApiRequest<R>) => Promise<ApiAn
 /** A contract with the function that answers it. */
 export interface Route {
   readonly contract: RouteContract;
-  readonly handle: (
-    request: ApiRequest<RouteContract>,
-  ) => Promise<{ status: PropertyKey; body: unknown; headers?: Record<string, string>; raw?: RawContent }>;
+  readonly handle: (request: ApiRequest<RouteContract>) => Promise<{
+    status: PropertyKey;
+    body: unknown;
+    headers?: Record<string, string>;
+    cookies?: readonly string[];
+    raw?: RawContent;
+  }>;
 }
 
 export const route = <R extends RouteContract>(contract: R, handle: Handle<R>): Route => ({
@@ -68,7 +78,7 @@ interface IdentitySettings {
   readonly USER_POOL_CLIENT_ID: string;
 }
 
-type Settings = IdentitySettings & CountingSettings;
+type Settings = IdentitySettings & CountingSettings & { readonly SECURITY_TABLE: string };
 
 const BODY_MAX_BYTES = 16 * 1024;
 
@@ -76,16 +86,24 @@ export function apiHandler(settings: Settings, routes: readonly Route[]) {
   const byKey = new Map(routes.map((entry) => [`${entry.contract.method} ${entry.contract.path}`, entry]));
   const authenticate = authentication(settings);
   const limits = requestLimits(settings);
+  const watch = watchOver(settings);
+  const callers = new WeakMap<APIGatewayProxyEventV2, Actor>();
 
   return middy()
-    .use(answerErrors(limits))
+    .use(
+      answerErrors(
+        limits,
+        (event) => byKey.get(event.routeKey)?.contract,
+        (event, code) => watch.refused(event, byKey.get(event.routeKey)?.contract, callers.get(event) ?? null, code),
+      ),
+    )
     .use(throughFrontDoor(settings.FRONT_DOOR_SECRET))
     .handler(async (event: APIGatewayProxyEventV2): Promise<APIGatewayProxyStructuredResultV2> => {
       const startedAt = performance.now();
       const found = byKey.get(event.routeKey);
-      await limits.arrive(event, found?.contract);
+      await limits.arrive(event, found?.contract, await watch.arrive(event.headers['x-airlock-client-address'] ?? ''));
       if (!found) throw new ApiError('not_found', 'There is no such resource.');
-      const { actor, answer, headers } = await serve(found, event, authenticate, limits);
+      const { actor, answer, headers } = await serve(found, event, { authenticate, limits, watch, callers });
       log.info('answered', {
         request_id: event.requestContext.requestId,
         route: found.contract.id,
@@ -96,17 +114,40 @@ export function apiHandler(settings: Settings, routes: readonly Route[]) {
       });
       const body = schemaOf(found.contract, answer.status).parse(answer.body);
       const sent = { ...limits.headersOf(event), ...headers, ...answer.headers, 'x-request-id': event.requestContext.requestId };
-      if (!answer.raw) return jsonAnswer(Number(answer.status), body, sent);
-      return { ...jsonAnswer(Number(answer.status), null, { ...sent, 'content-type': answer.raw.type }), body: answer.raw.text };
+      const cookies = answer.cookies ? { cookies: [...answer.cookies] } : {};
+      const { raw } = answer;
+      if (!raw) return { ...jsonAnswer(Number(answer.status), body, sent), ...cookies };
+      return { ...jsonAnswer(Number(answer.status), null, { ...sent, 'content-type': raw.type }), body: raw.text, ...cookies };
     });
 }
 
-async function serve(found: Route, event: APIGatewayProxyEventV2, authenticate: Authenticate, limits: RequestLimits) {
+interface Guards {
+  readonly authenticate: Authenticate;
+  readonly limits: RequestLimits;
+  readonly watch: Watch;
+  readonly callers: WeakMap<APIGatewayProxyEventV2, Actor>;
+}
+
+async function serve(found: Route, event: APIGatewayProxyEventV2, { authenticate, limits, watch, callers }: Guards) {
   const { contract } = found;
   const clientAddress = event.headers['x-airlock-client-address'] ?? '';
-  const caller = contract.permission === 'public' ? null : await authenticate(event.headers, clientAddress);
-  const actor = caller?.actor ?? null;
-  if (actor) await limits.call(event, contract, actor);
+  const caller =
+    contract.permission === 'public' ? null : await authenticate(contract.page ? asOfPage(event) : event, clientAddress);
+  try {
+    const actor = caller?.actor ?? null;
+    if (actor) {
+      callers.set(event, actor);
+      await limits.call(event, contract, actor, await watch.admit(actor, clientAddress));
+    }
+    const answer = await answerTo(found, event, actor, clientAddress);
+    return { actor, answer, headers: caller?.headers ?? {} };
+  } finally {
+    await caller?.noted;
+  }
+}
+
+async function answerTo(found: Route, event: APIGatewayProxyEventV2, actor: Actor | null, clientAddress: string) {
+  const { contract } = found;
   if (
     actor &&
     contract.permission !== 'signed_in' &&
@@ -119,13 +160,13 @@ async function serve(found: Route, event: APIGatewayProxyEventV2, authenticate: 
     actor,
     params: parsePart('path', contract.params, event.pathParameters ?? {}),
     query: parsePart('query', contract.query ?? z.strictObject({}), queryOf(event)),
-    body: contract.body ? parsePart('body', contract.body, readBody(event, contract.bodyMaxBytes ?? BODY_MAX_BYTES)) : undefined,
+    body: contract.body ? parsePart('body', contract.body, bodyOf(event, contract)) : undefined,
     headers: event.headers,
+    cookies: event.cookies,
     requestId: event.requestContext.requestId,
     clientAddress,
   };
-  const answer = await found.handle(request as unknown as ApiRequest<RouteContract>);
-  return { actor, answer, headers: caller?.headers ?? {} };
+  return await found.handle(request as unknown as ApiRequest<RouteContract>);
 }
 
 function parsePart(place: 'body' | 'query' | 'path', schema: z.ZodType | undefined, value: unknown): unknown {
@@ -152,6 +193,9 @@ function queryOf(event: APIGatewayProxyEventV2): Record<string, string> {
   }
   return query;
 }
+
+const bodyOf = (event: APIGatewayProxyEventV2, { page, bodyMaxBytes = BODY_MAX_BYTES }: RouteContract): unknown =>
+  page ? readForm(event, bodyMaxBytes) : readBody(event, bodyMaxBytes);
 
 function readBody(event: APIGatewayProxyEventV2, maxBytes: number): unknown {
   const type = event.headers['content-type'] ?? '';
@@ -224,20 +268,29 @@ function throughFrontDoor(secret: string): middy.MiddlewareObj<APIGatewayProxyEv
   };
 }
 
-function answerErrors(limits: RequestLimits): middy.MiddlewareObj<APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2> {
+function answerErrors(
+  limits: RequestLimits,
+  contractOf: (event: APIGatewayProxyEventV2) => RouteContract | undefined,
+  noteRefusal: (event: APIGatewayProxyEventV2, code: ApiErrorCode) => Promise<void>,
+): middy.MiddlewareObj<APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2> {
   return {
-    onError: (request) => {
+    onError: async (request) => {
       const { event, error } = request;
       const requestId = event.requestContext.requestId;
       const known = error instanceof ApiError ? error : new ApiError('internal_error', `Tell us this request id: ${requestId}`);
       if (known === error) log.info('refused', { request_id: requestId, route: event.routeKey, code: known.code });
       else log.error('failed', error, { request_id: requestId, route: event.routeKey });
+      const isPage = contractOf(event)?.page === true;
+      if (!(isPage && isJustNotSignedIn(event, known))) await noteRefusal(event, known.code);
       const problem = problemOf(known, requestId);
-      request.response = jsonAnswer(problem.status, problem, {
+      const page = isPage ? refusedPage(event, known, problem) : null;
+      const answer = jsonAnswer(page?.statusCode ?? problem.status, problem, {
         ...limits.headersOf(event),
         ...known.headers,
         'x-request-id': requestId,
+        ...page?.headers,
       });
+      request.response = page ? { ...answer, body: page.body ?? '' } : answer;
     },
   };
 }

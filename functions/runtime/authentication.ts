@@ -1,13 +1,17 @@
 import { CognitoJwtVerifier } from 'aws-jwt-verify';
-import { SimpleJwksCache } from 'aws-jwt-verify/jwk';
 import { dynamoApiKeys, dynamoKeyUsage } from '../adapters/dynamo/api-keys.ts';
-import { dynamoIdentities, dynamoJwks } from '../adapters/dynamo/identities.ts';
+import { dynamoIdentities } from '../adapters/dynamo/identities.ts';
+import { dynamoPageSessions } from '../adapters/dynamo/page-sessions.ts';
 import { type Actor, permissionsOf } from '../core/identity/actor.ts';
 import { isAccepted } from '../core/identity/current.ts';
-import { permissionsOfKey, statusOf, verifyKey } from '../core/identity/keys.ts';
+import { permissionsOfKey } from '../core/identity/key-scope.ts';
+import { statusOf, verifyKey } from '../core/identity/keys.ts';
+import { isFresh, readPageSession, whyNotOwnPage } from '../core/identity/page-session.ts';
 import { readConfiguration } from './configuration.ts';
+import { publicOriginOf, sessionCookieOf } from './cookies.ts';
 import { ApiError } from './errors.ts';
 import { log } from './log.ts';
+import { poolKeys } from './pool-keys.ts';
 import { clock } from './system.ts';
 
 interface Settings {
@@ -17,60 +21,53 @@ interface Settings {
   readonly USER_POOL_CLIENT_ID: string;
 }
 
-type Headers = Readonly<Record<string, string | undefined>>;
+interface Request {
+  readonly headers: Readonly<Record<string, string | undefined>>;
+  readonly cookies?: readonly string[] | undefined;
+  readonly requestContext: { readonly http: { readonly method: string } };
+}
 
 export interface Authenticated {
   readonly actor: Actor;
   /** What the caller is told beside the answer. */
   readonly headers: Readonly<Record<string, string>>;
+  /** What is written beside the answer; it never fails, and must not be left undone when the function is frozen. */
+  readonly noted: Promise<void>;
 }
 
-export type Authenticate = (headers: Headers, clientAddress: string) => Promise<Authenticated>;
+export type Authenticate = (request: Request, clientAddress: string) => Promise<Authenticated>;
 
 /**
- * Who is calling: the holder of an access token or of an API key. What they may do is what the identity's row says now, not what the
- * token said when it was made: without a row, nothing.
+ * Who is calling: the holder of an access token, of an API key, or of the cookie of a page. What they may do is what the identity's row
+ * says now, not what the token said when it was made: without a row, nothing.
  */
 export function authentication(settings: Settings): Authenticate {
   const byToken = tokenAuthentication(settings);
   const byKey = keyAuthentication(settings);
-  return async (headers, clientAddress) => {
+  const byCookie = cookieAuthentication(settings);
+  return async (request, clientAddress) => {
+    const { headers } = request;
     const bearer = /^Bearer ([A-Za-z0-9._-]+)$/i.exec(headers.authorization ?? '')?.[1];
     const key = headers['x-api-key'];
     if (key !== undefined && headers.authorization !== undefined) {
       throw new ApiError('malformed_request', 'Send either Authorization or X-API-Key: two credentials may be of two people.');
     }
     if (key !== undefined) return await byKey(key, clientAddress);
+    // Browsers send cookies of their own accord: a credential that was sent on purpose counts alone, also if it is no good.
+    const cookie = headers.authorization === undefined ? sessionCookieOf(request) : null;
+    if (cookie !== null) return await byCookie(cookie, request);
     if (!bearer)
       throw unauthenticated('Send `Authorization: Bearer <access token or API key>`; POST /api/v1/auth/login gives a token.');
     return bearer.startsWith('alk_') ? await byKey(bearer, clientAddress) : await byToken(bearer);
   };
 }
 
-/**
- * The pool's keys come from the identity table, where a function outside the VPC keeps them fresh; an unknown key id makes the verifier
- * look there again, at most every few seconds.
- */
 function tokenAuthentication(settings: Settings): (token: string) => Promise<Authenticated> {
   const identities = dynamoIdentities({ identity: settings.IDENTITY_TABLE });
-  const stored = dynamoJwks(settings.IDENTITY_TABLE);
   const { roles: granted } = readConfiguration().security.authorization;
   const verifier = CognitoJwtVerifier.create(
     { userPoolId: settings.USER_POOL_ID, clientId: settings.USER_POOL_CLIENT_ID, tokenUse: 'access' },
-    {
-      jwksCache: new SimpleJwksCache({
-        fetcher: {
-          fetch: async () => {
-            const jwks = await stored.get().catch((error: unknown) => {
-              throw unreachable(error);
-            });
-            if (!jwks) throw unreachable(new Error('nobody has fetched them yet'));
-            const bytes = Buffer.from(jwks, 'utf8');
-            return bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength);
-          },
-        },
-      }),
-    },
+    { jwksCache: poolKeys(settings.IDENTITY_TABLE) },
   );
 
   return async (token) => {
@@ -92,7 +89,33 @@ function tokenAuthentication(settings: Settings): (token: string) => Promise<Aut
       permissions: permissionsOf(roles, granted),
       credential,
     };
-    return { actor, headers: {} };
+    return { actor, headers: {}, noted: Promise.resolve() };
+  };
+}
+
+function cookieAuthentication(settings: Settings): (cookie: string, request: Request) => Promise<Authenticated> {
+  const identities = dynamoIdentities({ identity: settings.IDENTITY_TABLE });
+  const pages = dynamoPageSessions(settings.EPHEMERA_TABLE);
+  const { roles: granted } = readConfiguration().security.authorization;
+  return async (cookie, request) => {
+    const now = clock.now();
+    const page = await readPageSession(pages, cookie, now);
+    const identity = page && (await identities.get(page.user_id));
+    if (!page || !identity) throw notValid();
+    const credential = { kind: 'session', session_id: page.session_id, issued_at: page.created_at } as const;
+    if (!isAccepted(identity, credential)) throw notValid();
+    if (!isFresh(page, now)) throw unauthenticated('Renew this session: POST /api/v1/auth/session/renew.');
+    const { origin, 'x-csrf-token': csrfToken } = request.headers;
+    const { method } = request.requestContext.http;
+    const missing = whyNotOwnPage(cookie, { method, origin, csrfToken, publicOrigin: publicOriginOf(request) });
+    if (missing !== null) throw new ApiError('forbidden', `With a session of a page: ${missing}.`);
+    const { user_id, email, roles, teams, trusted_agent, owner_id } = identity;
+    const actor: Actor = {
+      ...{ user_id, email, roles, teams, trusted_agent, owner_id },
+      permissions: permissionsOf(roles, granted),
+      credential,
+    };
+    return { actor, headers: {}, noted: Promise.resolve() };
   };
 }
 
@@ -116,7 +139,7 @@ function keyAuthentication(settings: Settings): (text: string, clientAddress: st
     const verified = await verifyKey({ keys, identities }, text, now);
     if (!verified) throw notValid();
     const { key, owner } = verified;
-    await note(key.key_id, clientAddress, now);
+    const noted = note(key.key_id, clientAddress, now);
     const { user_id, email, roles, teams, trusted_agent, owner_id } = owner;
     const actor: Actor = {
       ...{ user_id, email, roles, teams, trusted_agent, owner_id },
@@ -125,7 +148,7 @@ function keyAuthentication(settings: Settings): (text: string, clientAddress: st
     };
     const isLate = ['rotation_due', 'rotated'].includes(statusOf(key, now));
     const headers: Authenticated['headers'] = isLate ? { 'airlock-key-ends-at': key.ends_at } : {};
-    return { actor, headers };
+    return { actor, headers, noted };
   };
 }
 
@@ -133,10 +156,6 @@ const NOTED_EVERY_MS = 60_000;
 const MOST_NOTED = 10_000;
 
 const notValid = (): ApiError => unauthenticated('The credential is not valid here or has expired.');
-
-/** No word about who is calling: neither yes nor no. */
-const unreachable = (cause: unknown): ApiError =>
-  new ApiError('unavailable', 'The keys that verify sign-ins cannot be read. Try again in a minute.', { cause });
 
 const unauthenticated = (detail: string): ApiError =>
   new ApiError('unauthenticated', detail, { headers: { 'www-authenticate': 'Bearer' } });

@@ -19,9 +19,9 @@ export type CountingSettings = { readonly VALKEY_URL: string } | { readonly CHEC
 
 export interface RequestLimits {
   /** Before anything is read or known of a request; throws `too_many_requests`. */
-  arrive(event: APIGatewayProxyEventV2, contract: RouteContract | undefined): Promise<void>;
+  arrive(event: APIGatewayProxyEventV2, contract: RouteContract | undefined, weight: number): Promise<void>;
   /** Once it is known who calls; throws `too_many_requests`. */
-  call(event: APIGatewayProxyEventV2, contract: RouteContract, actor: Actor): Promise<void>;
+  call(event: APIGatewayProxyEventV2, contract: RouteContract, actor: Actor, weight: number): Promise<void>;
   /** What the caller is told in any answer. */
   headersOf(event: APIGatewayProxyEventV2): Record<string, string>;
 }
@@ -43,16 +43,17 @@ export function requestLimits(settings: CountingSettings): RequestLimits {
   };
 
   return {
-    arrive: (event, contract) =>
+    arrive: (event, contract, weight) =>
       hold(
         event,
         bucketsOfArrival(limits, {
           address: event.headers['x-airlock-client-address'] ?? '',
           signIn: contract?.limits === 'sign_in' ? { account: accountIn(event) } : null,
+          weight,
         }),
       ),
 
-    call: (event, contract, { user_id, credential }) =>
+    call: (event, contract, { user_id, credential }, weight) =>
       hold(
         event,
         bucketsOfCaller(limits, {
@@ -60,6 +61,7 @@ export function requestLimits(settings: CountingSettings): RequestLimits {
           key_id: credential.kind === 'api_key' ? credential.key_id : null,
           path: contract.path,
           isExecution: contract.id === execute.id,
+          weight,
         }),
       ),
 
@@ -71,9 +73,11 @@ export const countersOf = (settings: CountingSettings): RateCounters =>
   'VALKEY_URL' in settings ? valkeyRateCounters(settings.VALKEY_URL) : invokedRateCounters(settings.CHECK_LIMITS_FUNCTION);
 
 /** Whose account a try is about, before its body is held to its schema: what is no account there signs nobody in. */
-function accountIn(event: APIGatewayProxyEventV2): string | null {
+export function accountIn(event: APIGatewayProxyEventV2): string | null {
   if ((event.body?.length ?? 0) > ACCOUNT_BODY_MAX) return null;
   const text = Buffer.from(event.body ?? '', event.isBase64Encoded ? 'base64' : 'utf8').toString('utf8');
+  if (event.headers['content-type']?.startsWith('application/x-www-form-urlencoded'))
+    return new URLSearchParams(text).get('email');
   try {
     const body: unknown = JSON.parse(text);
     const email = body !== null && typeof body === 'object' ? Reflect.get(body, 'email') : null;

@@ -106,6 +106,7 @@ export class AirlockFunctions extends Construct {
     // It opens no request: what it may add is what is said of one, and what one grants.
     tables.approvals.allowOn('ntc_*', approvals.lambda, 'PutItem');
     tables.approvals.allowOn('std_*', approvals.lambda, 'PutItem');
+    tables.ephemera.allowOn('nonce#*', approvals.lambda, 'PutItem');
     tables.executions.allow(approvals.lambda, 'GetItem', 'Query');
     tables.audit.allow(approvals.lambda, 'PutItem');
     this.#mayRead(bucket, approvals, 'manifests');
@@ -116,13 +117,16 @@ export class AirlockFunctions extends Construct {
     const socketName = { SOCKET_FUNCTION: this.#nameOf('live/socket') };
     // Those who speak with Cognito stand outside, and have their requests counted.
     const checkLimits = { CHECK_LIMITS_FUNCTION: this.#nameOf('tasks/check-limits') };
+    const { page } = this.#props.signIn;
     const auth = this.#add('api/auth', API_TIMEOUT, undefined, {
       ...this.#signedIn(),
       ...this.#table('AUDIT'),
       ...socketName,
       ...checkLimits,
+      ...(page ? { SIGN_IN_PAGE_URL: page.url, PAGE_CLIENT_ID: page.client.userPoolClientId } : {}),
     });
     tables.ephemera.allowOn('session#*', auth.lambda, 'GetItem', 'PutItem', 'UpdateItem');
+    tables.ephemera.allowOn('page-session#*', auth.lambda, 'PutItem', 'UpdateItem', 'DeleteItem');
     tables.ephemera.allowOn('challenge#*', auth.lambda, 'PutItem', 'UpdateItem', 'DeleteItem');
     tables.audit.allow(auth.lambda, 'PutItem');
     auth.mayInvoke('live/socket', 'tasks/check-limits');
@@ -139,7 +143,11 @@ export class AirlockFunctions extends Construct {
     });
     identity.mayInvoke('live/socket', 'tasks/check-limits');
     this.#mayAuthenticate(identity);
-    tables.identity.allow(identity.lambda, 'PutItem', 'UpdateItem', 'Query');
+    // Not the verification keys, which lie in the same table.
+    tables.identity.allow(identity.lambda, 'Query');
+    tables.identity.allowOn('key_*', identity.lambda, 'PutItem', 'UpdateItem');
+    tables.identity.allowOn('user#*', identity.lambda, 'UpdateItem');
+    tables.identity.allowOn('admins', identity.lambda, 'UpdateItem');
     tables.ephemera.allowOn('key-usage#*', identity.lambda, 'GetItem');
     tables.audit.allow(identity.lambda, 'PutItem');
     this.#props.signIn.mayManageUsers(identity);
@@ -166,8 +174,13 @@ export class AirlockFunctions extends Construct {
     this.#mayAuthenticate(live);
     tables.ephemera.allow(live.lambda, 'PutItem');
 
-    const security = this.#add('api/security', API_TIMEOUT, functions, { ...this.#signedIn(), ...this.#valkey() });
+    const security = this.#add('api/security', API_TIMEOUT, functions, {
+      ...this.#signedIn(),
+      ...this.#table('AUDIT'),
+      ...this.#valkey(),
+    });
     this.#mayAuthenticate(security);
+    this.#mayRespond(security);
 
     const health = this.#add('api/health', API_TIMEOUT, functions, {
       ...this.#signedIn(),
@@ -297,7 +310,7 @@ export class AirlockFunctions extends Construct {
       Duration.minutes(2),
       network.functions,
       {
-        ...this.#table('EXECUTIONS', 'APPROVALS', 'SANDBOXES', 'AUDIT'),
+        ...this.#table('EXECUTIONS', 'APPROVALS', 'AUDIT'),
         ...this.#objects(),
         ...this.#valkey(),
       },
@@ -363,7 +376,7 @@ export class AirlockFunctions extends Construct {
     reconciler.mayCompleteTasksOf(stateMachineArn);
 
     const executionChanged = this.#add('events/execution-changed', TASK_TIMEOUT, undefined, {
-      ...this.#table('EXECUTIONS', 'APPROVALS', 'SANDBOXES', 'AUDIT'),
+      ...this.#table('APPROVALS', 'SANDBOXES', 'AUDIT'),
       CANCEL_RUN_FUNCTION: this.#nameOf('tasks/cancel-run'),
       PUSH_FUNCTION: this.#nameOf('live/push'),
     });
@@ -380,16 +393,21 @@ export class AirlockFunctions extends Construct {
     approvalChanged.allow(['states:StartExecution'], [approvalClockArn]);
     approvalChanged.mayCompleteTasksOf(stateMachineArn);
 
+    const monitor = this.#add('events/security-monitor', TASK_TIMEOUT, undefined, this.#table('SECURITY', 'IDENTITY', 'AUDIT'));
+    tables.identity.allow(monitor.lambda, 'GetItem');
+    this.#mayRespond(monitor);
+
     const { auditBucket } = this.#props.data;
     const anchor = this.#add(
       'events/audit-anchor',
-      Duration.minutes(5),
+      Duration.minutes(15),
       undefined,
       {
         ...this.#table('AUDIT'),
         AUDIT_BUCKET: auditBucket.bucketName,
       },
-      1024,
+      // An hour of 400 000 records takes a gigabyte (docs/architecture.md).
+      3008,
     );
     tables.audit.allow(anchor.lambda, 'Query');
     anchor.allow(
@@ -403,13 +421,17 @@ export class AirlockFunctions extends Construct {
     const approvalNotify = this.#add('events/approval-notify', TASK_TIMEOUT, undefined, this.#table('IDENTITY', 'NOTIFICATIONS'));
     tables.identity.allow(approvalNotify.lambda, 'Query');
     tables.notifications.allow(approvalNotify.lambda, 'GetItem', 'PutItem', 'Query');
+    const keyRotation = this.#add('events/key-rotation', TASK_TIMEOUT, undefined, this.#table('IDENTITY', 'AUDIT'));
+    tables.identity.allow(keyRotation.lambda, 'Query');
+    tables.identity.allowOn('key_*', keyRotation.lambda, 'UpdateItem');
+    tables.audit.allow(keyRotation.lambda, 'PutItem');
 
     const { pool } = signIn;
     const jwks = settings.stage.local
       ? `${settings.stage.local.emulatorUrl}/${pool.userPoolId}/.well-known/jwks.json`
       : `https://cognito-idp.${Stack.of(this).region}.${Stack.of(this).urlSuffix}/${pool.userPoolId}/.well-known/jwks.json`;
     const refresher = this.#add('events/jwks-refresher', TASK_TIMEOUT, undefined, { ...this.#table('IDENTITY'), JWKS_URL: jwks });
-    tables.identity.allow(refresher.lambda, 'PutItem');
+    tables.identity.allowOn('jwks', refresher.lambda, 'PutItem');
   }
 
   #add<N extends FunctionName>(
@@ -446,7 +468,7 @@ export class AirlockFunctions extends Construct {
   #signedIn() {
     const { signIn, frontDoorSecret } = this.#props;
     return {
-      ...this.#table('IDENTITY', 'EPHEMERA'),
+      ...this.#table('IDENTITY', 'EPHEMERA', 'SECURITY'),
       USER_POOL_ID: signIn.pool.userPoolId,
       USER_POOL_CLIENT_ID: signIn.client.userPoolClientId,
       FRONT_DOOR_SECRET: frontDoorSecret,
@@ -458,6 +480,18 @@ export class AirlockFunctions extends Construct {
     const { tables } = this.#props.data;
     tables.identity.allow(fn.lambda, 'GetItem');
     tables.ephemera.allowOn('key-usage#*', fn.lambda, 'UpdateItem');
+    tables.ephemera.allowOn('page-session#*', fn.lambda, 'GetItem');
+    tables.security.allowOn('restrictions#*', fn.lambda, 'Query');
+    tables.security.allowOn('events#*', fn.lambda, 'UpdateItem');
+    tables.security.allowOn('admin-address#*', fn.lambda, 'PutItem');
+  }
+
+  /** What is done about threats: it restricts, and ends sessions; it gives nobody anything. */
+  #mayRespond(fn: AirlockFunction<FunctionName>): void {
+    const { tables } = this.#props.data;
+    tables.security.allow(fn.lambda, 'GetItem', 'PutItem', 'UpdateItem', 'Query');
+    tables.identity.allowOn('user#*', fn.lambda, 'UpdateItem');
+    tables.audit.allow(fn.lambda, 'PutItem');
   }
 
   #objects() {

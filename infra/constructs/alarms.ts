@@ -30,6 +30,7 @@ const WATCHED: readonly FunctionName[] = [
   'events/approval-changed',
   'events/approval-notify',
   'events/jwks-refresher',
+  'events/key-rotation',
   'tasks/advance-approval',
   'tasks/issue-ticket',
   'tasks/record',

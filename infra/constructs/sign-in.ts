@@ -1,15 +1,33 @@
-import { Duration } from 'aws-cdk-lib';
-import { AccountRecovery, CfnUserPoolGroup, Mfa, UserPool, type UserPoolClient } from 'aws-cdk-lib/aws-cognito';
+import { Duration, SecretValue, Stack } from 'aws-cdk-lib';
+import {
+  AccountRecovery,
+  CfnUserPoolGroup,
+  CfnUserPoolIdentityProvider,
+  ClientAttributes,
+  Mfa,
+  OAuthScope,
+  StringAttribute,
+  UserPool,
+  type UserPoolClient,
+  UserPoolClientIdentityProvider,
+  type UserPoolClientOptions,
+} from 'aws-cdk-lib/aws-cognito';
 import { Construct } from 'constructs';
 import type { FunctionName } from '../../functions/contracts/environment.ts';
 import type { Configuration } from '../../functions/core/policy/configuration.ts';
 import type { Stage } from '../config.ts';
 import type { AirlockFunction } from './functions.ts';
 
+const SAML_EMAIL = 'http://schemas.xmlsoap.org/ws/2005/05/identity/claims/emailaddress';
+
+type Sso = Configuration['security']['authentication']['sso'];
+
 /** Where people sign in. Nobody signs up: an admin makes each user. */
 export class SignIn extends Construct {
   readonly pool: UserPool;
   readonly client: UserPoolClient;
+  /** The pool's own page, where browsers sign in, or go on to a provider; none where nobody said under which address people see us. */
+  readonly page: { readonly url: string; readonly client: UserPoolClient } | undefined;
 
   constructor(
     scope: Construct,
@@ -33,24 +51,83 @@ export class SignIn extends Construct {
         requireSymbols: true,
         tempPasswordValidity: Duration.days(3),
       },
+      // What a provider says of somebody's groups there.
+      customAttributes: { groups: new StringAttribute({ mutable: true, maxLen: 2048 }) },
       deletionProtection: !stage.isEmulated,
       removalPolicy: stage.removalPolicy,
     });
-    const { jwt } = security.authentication;
-    this.client = this.pool.addClient('Api', {
-      authFlows: { userPassword: true },
+    const { jwt, sso } = security.authentication;
+    const common = {
       generateSecret: false,
       preventUserExistenceErrors: true,
       enableTokenRevocation: true,
       accessTokenValidity: Duration.seconds(jwt.access_token_ttl),
       idTokenValidity: Duration.seconds(jwt.access_token_ttl),
       refreshTokenValidity: Duration.seconds(jwt.refresh_token_ttl),
+    };
+    this.client = this.pool.addClient('Api', {
+      ...common,
+      authFlows: { userPassword: true },
       disableOAuth: true,
+      // Its tokens may write these attributes of their holder: never the groups that a provider says somebody has.
+      writeAttributes: new ClientAttributes().withStandardAttributes({ email: true }),
     });
+    this.page = this.#page(stage, sso, common);
     // What a role may do is in the functions' own rules; the pool only says who has it.
     for (const groupName of Object.keys(security.authorization.roles)) {
       new CfnUserPoolGroup(this, groupName, { userPoolId: this.pool.userPoolId, groupName });
     }
+  }
+
+  #page(stage: Stage, sso: Sso, common: UserPoolClientOptions): SignIn['page'] {
+    const publicUrl = stage.local?.publicUrl ?? sso.public_url;
+    if (publicUrl === undefined) return undefined;
+    // The emulator refuses them in a template; tests there make one with a call.
+    const providers = stage.isEmulated ? [] : sso.providers.map((provider) => this.#provider(provider));
+    const client = this.pool.addClient('Pages', {
+      ...common,
+      // Nothing but codes, and going on with what they gave.
+      authFlows: { userSrp: false },
+      oAuth: {
+        flows: { authorizationCodeGrant: true },
+        // Without Cognito's own scope its tokens can change nothing about their holder.
+        scopes: [OAuthScope.OPENID, OAuthScope.EMAIL],
+        callbackUrls: [`${publicUrl}/api/v1/auth/callback`],
+      },
+      supportedIdentityProviders: [
+        UserPoolClientIdentityProvider.COGNITO,
+        ...providers.map(({ providerName }) => UserPoolClientIdentityProvider.custom(providerName)),
+      ],
+    });
+    for (const provider of providers) client.node.addDependency(provider);
+    if (stage.local) return { url: stage.local.emulatorUrl, client };
+    const domain = this.pool.addDomain('Page', { cognitoDomain: { domainPrefix: `airlock-${Stack.of(this).account}` } });
+    return { url: domain.baseUrl(), client };
+  }
+
+  #provider(provider: Sso['providers'][number]): CfnUserPoolIdentityProvider {
+    const { type, name } = provider;
+    return new CfnUserPoolIdentityProvider(this, `Provider-${name}`, {
+      userPoolId: this.pool.userPoolId,
+      providerName: name,
+      providerType: type.toUpperCase(),
+      ...(type === 'oidc'
+        ? {
+            providerDetails: {
+              oidc_issuer: provider.issuer,
+              client_id: provider.client_id,
+              // Read when the stack is deployed, and in no template.
+              client_secret: SecretValue.secretsManager(provider.client_secret_name).unsafeUnwrap(),
+              authorize_scopes: 'openid email profile',
+              attributes_request_method: 'GET',
+            },
+            attributeMapping: { email: 'email', 'custom:groups': provider.groups_claim },
+          }
+        : {
+            providerDetails: { MetadataURL: provider.metadata_url },
+            attributeMapping: { email: SAML_EMAIL, 'custom:groups': provider.groups_attribute },
+          }),
+    });
   }
 
   /** Roles and whether a user may sign in: nothing that makes users or changes a password. */

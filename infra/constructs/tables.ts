@@ -1,8 +1,8 @@
-import { AttributeType, Billing, StreamViewType, TableEncryptionV2, TableV2 } from 'aws-cdk-lib/aws-dynamodb';
+import { AttributeType, Billing, ProjectionType, StreamViewType, TableEncryptionV2, TableV2 } from 'aws-cdk-lib/aws-dynamodb';
 import { type IGrantable, PolicyStatement, type PolicyStatementProps } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { Construct } from 'constructs';
-import { TABLES, type TableName } from '../../functions/contracts/tables.ts';
+import { type IndexShape, TABLES, type TableName } from '../../functions/contracts/tables.ts';
 import type { Stage } from '../config.ts';
 
 export const TABLE_ACTIONS = ['GetItem', 'PutItem', 'UpdateItem', 'DeleteItem', 'Query'] as const;
@@ -29,7 +29,7 @@ export class SubjectTable extends Construct {
       readonly stream?: boolean;
       readonly timeToLive?: string;
     } = TABLES[props.subject];
-    const indexes: [string, { readonly partitionKey: string; readonly sortKey: string }][] = Object.entries(shape.indexes);
+    const indexes: [string, IndexShape][] = Object.entries(shape.indexes);
     this.#hasIndexes = indexes.length > 0;
     this.table = new TableV2(this, 'Table', {
       partitionKey: { name: shape.partitionKey, type: AttributeType.STRING },
@@ -40,6 +40,7 @@ export class SubjectTable extends Construct {
         indexName,
         partitionKey: { name: index.partitionKey, type: AttributeType.STRING },
         sortKey: { name: index.sortKey, type: AttributeType.STRING },
+        projectionType: index.keysOnly ? ProjectionType.KEYS_ONLY : ProjectionType.ALL,
       })),
       billing: Billing.onDemand(),
       encryption: props.encryptionKey

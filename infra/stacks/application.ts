@@ -100,6 +100,8 @@ export class ApplicationStack extends Stack {
     this.triggers.every(Duration.minutes(1), this.functions.get('events/reconciler'));
     this.triggers.every(Duration.minutes(15), this.functions.get('events/jwks-refresher'));
     this.triggers.every(Duration.hours(1), this.functions.get('events/audit-anchor'));
+    this.triggers.every(Duration.minutes(1), this.functions.get('events/security-monitor'));
+    this.triggers.every(Duration.hours(1), this.functions.get('events/key-rotation'));
 
     if (encryptionKey) {
       const { functions, machine, clock, http, triggers } = this;
@@ -117,11 +119,13 @@ export class ApplicationStack extends Stack {
       WebSocketStage: LIVE_STAGE,
       UserPoolId: signIn.pool.userPoolId,
       UserPoolClientId: signIn.client.userPoolClientId,
+      ...(signIn.page ? { SignInPageUrl: signIn.page.url } : {}),
       IdentityTableName: data.tables.identity.tableName,
       ExecutionsTableName: data.tables.executions.tableName,
       ApprovalsTableName: data.tables.approvals.tableName,
       SandboxesTableName: data.tables.sandboxes.tableName,
       AuditTableName: data.tables.audit.tableName,
+      SecurityTableName: data.tables.security.tableName,
       EphemeraTableName: data.tables.ephemera.tableName,
       AuditBucketName: data.auditBucket.bucketName,
       DataBucketName: data.bucket.bucketName,

@@ -88,7 +88,8 @@ export class FrontDoorStack extends Stack {
         strictTransportSecurity: { accessControlMaxAge: Duration.days(365), includeSubdomains: true, override: true },
         contentTypeOptions: { override: true },
         frameOptions: { frameOption: HeadersFrameOption.DENY, override: true },
-        referrerPolicy: { referrerPolicy: HeadersReferrerPolicy.NO_REFERRER, override: true },
+        // Pages say `same-origin` themselves: without a referrer, browsers name no Origin with a form either.
+        referrerPolicy: { referrerPolicy: HeadersReferrerPolicy.NO_REFERRER, override: false },
         contentSecurityPolicy: { contentSecurityPolicy: "default-src 'none'; frame-ancestors 'none'", override: false },
       },
     });
@@ -149,10 +150,11 @@ export class FrontDoorStack extends Stack {
   }
 }
 
-/** Who is calling, in a header that overwrites what the client sent under that name. */
+/** Who is calling, and under which name we are seen, in headers that overwrite what the client sent under their names. */
 const IDENTIFY = `function handler(event) {
   var request = event.request;
   request.headers['x-airlock-client-address'] = { value: event.viewer.ip };
+  request.headers['x-airlock-public-origin'] = { value: 'https://' + request.headers.host.value };
   return request;
 }`;
 

@@ -4,9 +4,10 @@ import { LocalCloudFailure } from '../failure.ts';
 import { binaryDirectory, type Instance, projectDirectory, readInstance, writePrivateFile } from '../instance.ts';
 import { withInstanceLock } from '../instance-lock.ts';
 import { resetInstance, startInstance, stopInstance } from '../local-cloud.ts';
-import { bold, heading, red, say } from '../progress.ts';
+import { prepareBrowser } from '../prerequisites.ts';
+import { bold, heading, red, say, yellow } from '../progress.ts';
 import { childEnvironment, run, runVisibly } from '../run.ts';
-import { readReport, sumCounts, summaryLine, type TestCounts } from '../test-counts.ts';
+import { countCheck, readReport, sumCounts, summaryLine, type TestCounts } from '../test-counts.ts';
 import { projectsOfVerify, reportTo, runChecks } from '../verification.ts';
 import { describeStatus } from './status.ts';
 
@@ -21,7 +22,7 @@ export async function test(args: readonly string[]): Promise<number> {
       if (interruption.aborted) return [];
       if (!(error instanceof LocalCloudFailure)) throw error;
       say(`\n${red('airlock:')} ${error.message}`);
-      return [{ passed: 0, failed: 1, skipped: 0 }];
+      return [countCheck(error.message, 1)];
     } finally {
       const instance = readInstance(name);
       if (instance !== undefined) {
@@ -35,8 +36,17 @@ export async function test(args: readonly string[]): Promise<number> {
     return 130;
   }
   const total = sumCounts(counts);
+  list(`${yellow('unsteady')}: passed only when tried again`, total.unsteady);
+  list(red('failed'), total.failures);
   say(`\n${bold(summaryLine(total))}`);
   return total.failed === 0 ? 0 : 1;
+}
+
+/** Says again at the end what scrolled by long ago. */
+function list(title: string, entries: readonly string[]): void {
+  if (entries.length === 0) return;
+  heading(title);
+  for (const entry of entries) say(`  ${entry}\n`);
 }
 
 async function runAllTests(name: string, isSoak: boolean, signal: AbortSignal): Promise<TestCounts[]> {
@@ -44,6 +54,7 @@ async function runAllTests(name: string, isSoak: boolean, signal: AbortSignal): 
   const earlier = readInstance(name);
   if (earlier !== undefined) await resetInstance(earlier);
   const instance = await startInstance(name, signal);
+  await prepareBrowser();
   const checks = await runChecks({ stopAtFirstFailure: false }, signal);
   signal.throwIfAborted();
   return [...checks, ...(await runTestsAgainst(instance, isSoak, signal))];

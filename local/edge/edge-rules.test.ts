@@ -13,10 +13,12 @@ const viewer = { address: '203.0.113.9', port: 50_123 };
 
 describe('headers sent upstream', () => {
   it('carry the secret of the front door and the address the connection really came from', () => {
-    expect(upstreamHeaders({ accept: '*/*' }, viewer, configuration)).toEqual({
+    expect(upstreamHeaders({ accept: '*/*', host: '127.0.0.1:8080' }, viewer, configuration)).toEqual({
       accept: '*/*',
+      host: '127.0.0.1:8080',
       'x-airlock-front-door': 'the-secret',
       'x-airlock-client-address': '203.0.113.9',
+      'x-airlock-public-origin': 'http://127.0.0.1:8080',
       'x-forwarded-for': '203.0.113.9',
     });
   });

@@ -21,6 +21,7 @@ export const upstreamTimeoutSeconds = 30;
 
 const frontDoorHeader = 'x-airlock-front-door';
 const clientAddressHeader = 'x-airlock-client-address';
+const publicOriginHeader = 'x-airlock-public-origin';
 
 /** Headers that only the front door may set; a client's own copies never get through. */
 const isReserved = (name: string): boolean =>
@@ -43,6 +44,7 @@ export function upstreamHeaders(
     ...Object.fromEntries(passed),
     [frontDoorHeader]: configuration.frontDoorSecret,
     [clientAddressHeader]: address,
+    [publicOriginHeader]: `http://${sent.host ?? ''}`,
     'x-forwarded-for': address,
   };
 }
@@ -56,7 +58,7 @@ export type Route = { readonly kind: 'api'; readonly target: string } | { readon
 export function routeOf(requestTarget: string, { emulatorUrl, httpApiId }: EdgeConfiguration): Route {
   const path = pathOf(requestTarget);
   if (hasDotSegment(path)) return { kind: 'unknown' };
-  if (path === '/api' || path.startsWith('/api/')) {
+  if (['/api', '/approvals', '/sign-in', '/sign-out'].some((part) => path === part || path.startsWith(`${part}/`))) {
     return { kind: 'api', target: `${emulatorUrl}/_aws/execute-api/${httpApiId}/$default${requestTarget}` };
   }
   return path === '/' ? { kind: 'web' } : { kind: 'unknown' };

@@ -23,6 +23,13 @@ export function createEdgeServer(configuration: EdgeConfiguration, log: (line: s
   const agent = new Agent({ keepAlive: true, timeout: 30_000, scheduling: 'lifo' });
   const proxy = createProxyServer({ agent, ignorePath: true, changeOrigin: true });
 
+  // Each request brings its own way to answer a fault. Some come after that, as from a connection that was cut; without a listener they
+  // would end this process, and with it everybody's connections.
+  proxy.on('error', (error, _request, to) => {
+    log(`connection cut: ${error.message}`);
+    to?.destroy();
+  });
+
   // Whatever ends the answer, ends the work for it.
   proxy.on('proxyReq', (upstream, _request, response) => response.once('close', () => upstream.destroy()));
 
@@ -112,7 +119,9 @@ function refuseUpgrade(socket: Socket, problem: Problem): void {
 
 function sayRunning(response: ServerResponse): void {
   response.writeHead(200, { 'content-type': 'text/plain; charset=utf-8' });
-  response.end('Airlock is running. Its API is under /api/v1; the README shows a first session.\n');
+  response.end(
+    'Airlock is running. Requests wait under /approvals; the API is under /api/v1. The README shows a first session.\n',
+  );
 }
 
 const problemFor = (error: Error): Problem =>

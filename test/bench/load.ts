@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Answer, as, type Client, submit } from '../support/airlock.ts';
+import { somebody } from '../support/people.ts';
 import type { Measurement } from './measurement.ts';
 
 /** One kind of request: how often of a hundred, and whether an answer says what it should. */
@@ -69,7 +70,16 @@ const total = ({ right, wrong, refused, failed }: Tally): number => right + wron
 const share = (tally: Tally, count: number): number => (100 * count) / Math.max(1, total(tally));
 const isGood = (tally: Tally): boolean => tally.failed === 0 && tally.wrong === 0 && share(tally, tally.right) >= 99;
 
+/** Of one person only so many may be not done, and nobody decides these. */
+const SUBMITTERS = 12;
+
 async function kindsFor(): Promise<Kind[]> {
+  const submitters = await Promise.all(Array.from({ length: SUBMITTERS }, () => somebody('developer')));
+  let submitted = 0;
+  const nextSubmitter = (client: Client): Client => {
+    submitted += 1;
+    return submitters[submitted % SUBMITTERS] ?? client;
+  };
   const known = await submit({ language: 'python', code: 'print("known")', label: 'load', approval_required: true });
   const sha256 = createHash('sha256').update('x').digest('hex');
   const path = `/api/v1/executions/${known.execution_id}`;
@@ -91,13 +101,18 @@ async function kindsFor(): Promise<Kind[]> {
     },
     {
       share: 27,
-      send: (client) => client.call('POST', '/api/v1/files', { name: 'x.txt', size_bytes: 1, sha256 }),
+      send: (client) => client.call('POST', '/api/v1/files', { name: 'x.txt', size: 1, sha256 }),
       isRight: ({ status, body }) => status === 201 && (body as { file_id: string }).file_id.startsWith('file_'),
     },
     {
       share: 3,
       send: (client) =>
-        client.call('POST', '/api/v1/execute', { language: 'python', code: 'print(1)', label: 'load', approval_required: true }),
+        nextSubmitter(client).call('POST', '/api/v1/execute', {
+          language: 'python',
+          code: 'print(1)',
+          label: 'load',
+          approval_required: true,
+        }),
       isRight: ({ status, body }) => status === 202 && (body as { phase: string }).phase === 'awaiting_approval',
     },
   ];

@@ -11,6 +11,7 @@ import { cancel } from './cancel.ts';
 import { coldTask } from './cold-task.ts';
 import { concurrent } from './concurrent.ts';
 import { cpuBound } from './cpu-bound.ts';
+import { identity } from './identity.ts';
 import { idleSandbox } from './idle-sandbox.ts';
 import { policyAndReview, rateLimits, tokenAndPermission } from './in-process.ts';
 import { inTheSupervisor } from './in-the-supervisor.ts';
@@ -33,6 +34,7 @@ const MEASUREMENTS: readonly Measurement[] = [
   policyAndReview,
   tokenAndPermission,
   rateLimits,
+  identity,
   coldTask,
   concurrent,
   languages,
@@ -44,6 +46,7 @@ const MEASUREMENTS: readonly Measurement[] = [
 /** Names of several at once. */
 const GROUPS: Readonly<Record<string, readonly Measurement[]>> = {
   sandbox: [inTheSupervisor, throughTheStack, languages, cpuBound, cancel, usageSamples, coldTask, burst, idleSandbox],
+  access: [tokenAndPermission, rateLimits, identity, load],
 };
 
 const { values: options, positionals } = parseArgs({

@@ -10,7 +10,7 @@ export interface Measurement {
 export interface Row {
   readonly what: string;
   /** `×` is a ratio to a baseline taken in turn with it, in the same run. */
-  readonly unit: 'ms' | '×' | 'MB' | '/min';
+  readonly unit: 'ms' | '×' | 'KB' | 'MB' | '/min';
   readonly samples: readonly number[];
   /** None: the row explains another one, or nothing is promised of it. */
   readonly bars: readonly Bar[];

@@ -2,8 +2,9 @@
 import { describe, expect, it } from 'vitest';
 import type { ExecutionIn } from '../../functions/contracts/execution.ts';
 import { appendToChain, EMPTY_CHAIN } from '../../functions/core/audit/chain.ts';
+import { outcomeWithoutRun } from '../../functions/core/execution/outcome.ts';
 import type { ExecutionStore } from '../../functions/core/execution/ports.ts';
-import { bind, claim, requestCancel, update } from '../../functions/core/execution/transitions.ts';
+import { bind, claim, finish, requestCancel, update } from '../../functions/core/execution/transitions.ts';
 import { resourceOf } from '../../functions/core/execution/view.ts';
 import type { ResourceScope } from '../../functions/core/identity/actor.ts';
 import { authorize, visibleTo } from '../../functions/core/identity/authorize.ts';
@@ -162,6 +163,21 @@ export function executionStoreContract(name: string, open: () => Promise<Executi
           expect(listed.items.map((row) => row.execution_id)).toEqual(readable.map((row) => row.execution_id));
         }
       }
+    });
+
+    it('are counted for their requester until they are done, and no further than is asked', async () => {
+      const store = await open();
+      const user = `user-${newExecutionId()}`;
+      const ids: string[] = [];
+      for (let count = 0; count < 4; count += 1) ids.push(await added(store, queuedExecution(newExecutionId(), user)));
+      expect(await store.countOpen(user, 100)).toBe(4);
+      expect(await store.countOpen(user, 3)).toBe(3);
+      expect(await store.countOpen(`${user}-other`, 100)).toBe(0);
+      const cancelled = outcomeWithoutRun({ code: 'cancelled', message: '' });
+      const end = { last_seq: 0, output_offset: 0 };
+      await update(store, String(ids[0]), NOW, (row) => claim(row, 1, newSandboxId()));
+      await update(store, String(ids[1]), NOW, (row) => finish(row, 1, cancelled, end, NOW));
+      expect(await store.countOpen(user, 100)).toBe(3);
     });
 
     it('are found by the phase they stand in, and in no other', async () => {

@@ -260,7 +260,10 @@ describe('who may do what', () => {
         'tasks/probe-sandbox',
       ],
     ],
-    ['identity', ['api/auth', 'api/identity', 'events/jwks-refresher']],
+    [
+      'identity',
+      ['api/auth', 'api/identity', 'api/security', 'events/jwks-refresher', 'events/key-rotation', 'events/security-monitor'],
+    ],
     ['notifications', ['api/notifications', 'events/approval-notify']],
     [
       'ephemera',
@@ -287,6 +290,27 @@ describe('who may do what', () => {
     expect([...new Set(may)].sort()).toEqual(writers);
   });
 
+  it.each([
+    ['jwks', ['events/jwks-refresher']],
+    ['key_*', ['api/identity', 'events/key-rotation']],
+    ['admins', ['api/auth', 'api/identity']],
+    ['user#*', ['api/auth', 'api/identity', 'api/security', 'events/security-monitor']],
+    ['any row', []],
+  ])('of the identity table, %s is written by %j', (rows, writers) => {
+    const rowsOf = ({ Condition }: Statement): unknown =>
+      (Condition as Record<string, Record<string, unknown>> | undefined)?.['ForAllValues:StringLike']?.['dynamodb:LeadingKeys'] ??
+      'any row';
+    const may = [...permissions()].filter(([, statements]) =>
+      statements.some(
+        (statement) =>
+          actionsOf(statement).some((action) => /^dynamodb:(Put|Update|Delete|BatchWrite)/.test(action)) &&
+          resourcesOf(statement).some(aboutTable('identity')) &&
+          [rowsOf(statement)].flat().includes(rows),
+      ),
+    );
+    expect(may.map(([role]) => entryOfRole(role)).sort()).toEqual(writers);
+  });
+
   const ofKind = (kind: string) => (resource: unknown) => textOf(resource).endsWith(`/${kind}/*`);
 
   it.each([
@@ -303,6 +327,21 @@ describe('who may do what', () => {
   ])('objects of the kind %s have exactly these writers and readers', (kind, writers, readers) => {
     expect(whoMay('s3:PutObject', ofKind(kind))).toEqual(writers);
     expect(whoMay('s3:GetObject', ofKind(kind))).toEqual(readers);
+  });
+
+  it('whoever reads a kind may also list it: to others S3 says of an object that is missing that it is forbidden', () => {
+    for (const [role, statements] of permissions()) {
+      const of = (action: string) => statements.filter((statement) => actionsOf(statement).includes(action));
+      const kinds = of('s3:GetObject')
+        .flatMap(resourcesOf)
+        .map((resource) => /[^/]+\/\*$/.exec(textOf(resource))?.[0]);
+      const listed = of('s3:ListBucket').map((statement) => JSON.stringify(statement.Condition ?? ''));
+      for (const kind of kinds)
+        expect(
+          listed.some((condition) => condition.includes(`"${kind}"`)),
+          `${entryOfRole(role)} lists ${kind}`,
+        ).toBe(true);
+    }
   });
 
   it('what the audit is anchored in is locked for a year, for everybody', () => {
@@ -484,7 +523,7 @@ describe('roles of other services', () => {
         return `${textOf(Properties.SourceArn).replace(/^<(\w+)\.Arn>$/, '$1')} ${textOf(Properties.FunctionName)}`;
       });
     expect(permitted.sort()).toEqual(targets.sort());
-    expect(targets).toHaveLength(5);
+    expect(targets).toHaveLength(7);
   });
 });
 
@@ -515,6 +554,7 @@ describe('what cannot be handled is kept', () => {
       'events-execution-changed-errors',
       'events-jwks-refresher-errors',
       'events-keeper-errors',
+      'events-key-rotation-errors',
       'events-reconciler-errors',
       'functions-throttled',
       'keeper-silent',
@@ -554,6 +594,10 @@ describe('the front door', () => {
     expect(WebACLId).toBeDefined();
     for (const [id, fn] of resources('AWS::CloudFront::Function'))
       expect(fn.Properties.FunctionCode, id).toContain("headers['x-airlock-client-address'] = { value: event.viewer.ip }");
+    const identify = resources('AWS::CloudFront::Function').find(([id]) => id.includes('Identify'))?.[1];
+    expect(identify?.Properties.FunctionCode).toContain(
+      "headers['x-airlock-public-origin'] = { value: 'https://' + request.headers.host.value }",
+    );
   });
 
   it('every function that answers callers counts their requests where all do', () => {

@@ -1,6 +1,8 @@
+import { UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import { describe, expect, it } from 'vitest';
 import type { ApiKeyView } from '../../functions/contracts/api-key.ts';
 import { type Answer, as, type Client, call, problemOf } from '../support/airlock.ts';
+import { invoke, output, tables } from '../support/faults.ts';
 import { somebody } from '../support/people.ts';
 
 type Created = { key: string; api_key: ApiKeyView };
@@ -24,11 +26,20 @@ describe('an API key', () => {
     expect((await call('GET', '/api/v1/me', undefined, both)).status).toBe(400);
     expect((await withKey(key, 'POST', '/api/v1/api-keys', { name: 'another' })).status).toBe(403);
     const { key: ofApprover } = await made(await somebody('approver'));
-    expect((await withKey(ofApprover, 'GET', '/api/v1/approvals')).status).toBe(403);
+    const decision = { decision: 'approve', digest: '0'.repeat(64) };
+    const decided = await withKey(
+      ofApprover,
+      'POST',
+      '/api/v1/approvals/apr_01900000-0000-7000-8000-000000000000/decision',
+      decision,
+    );
+    expect(decided.status).toBe(403);
     const asked = await owner.call('POST', '/api/v1/api-keys', { name: 'x', permissions: ['approve'] });
     expect(problemOf(asked)).toMatchObject({ status: 422, errors: [{ field: 'body.permissions[0]' }] });
     const listed = await owner.call<{ api_keys: ApiKeyView[] }>('GET', '/api/v1/api-keys');
     expect(listed.body.api_keys).toMatchObject([{ key_id: shown.key_id, status: 'active', last_used_at: expect.any(String) }]);
+    // Several uses within one minute.
+    expect(listed.body.api_keys[0]?.minutes_used).toBe(1);
     expect(JSON.stringify(listed.body)).not.toContain(key.slice(30));
   });
 
@@ -62,6 +73,51 @@ describe('an API key', () => {
     expect(revoke.body.status).toBe('revoked');
     expect((await withKey(key, 'GET', '/api/v1/me')).status).toBe(401);
     expect((await withKey(rotated.body.key, 'GET', '/api/v1/me')).status).toBe(200);
+  });
+
+  it('is announced to its owner when it is due, once', async () => {
+    const owner = await somebody('developer');
+    const { api_key: due } = await made(owner);
+    await tables.send(
+      new UpdateCommand({
+        TableName: output('IdentityTableName'),
+        Key: { identity_id: due.key_id },
+        UpdateExpression: 'SET rotation_due_at = :past',
+        ExpressionAttributeValues: { ':past': new Date(Date.now() - 1000).toISOString() },
+      }),
+    );
+    expect((await invoke('events/key-rotation', {})).told).toContain(due.key_id);
+    expect((await invoke('events/key-rotation', {})).told).not.toContain(due.key_id);
+    const listed = await owner.call<{ api_keys: ApiKeyView[] }>('GET', '/api/v1/api-keys');
+    expect(listed.body.api_keys).toMatchObject([{ status: 'rotation_due', rotation_told_at: expect.any(String) }]);
+  });
+
+  it('manages keys only with that permission, which a narrowed one never has, and makes none', async () => {
+    const admin = await as('admin');
+    const { key: manager } = await made(admin, { permissions: ['manage_keys'] });
+    const { key: narrowed, api_key: shown } = await made(admin, { resources: { labels: ['nightly'] } });
+    expect(shown.permissions).not.toContain('manage_keys');
+    const refused = await admin.call('POST', '/api/v1/api-keys', {
+      ...{ name: 'x', permissions: ['manage_users'], resources: { labels: ['nightly'], environments: ['no-such'] } },
+    });
+    expect(problemOf(refused)).toMatchObject({
+      status: 422,
+      errors: [{ field: 'body.permissions' }, { field: 'body.resources.environments' }],
+    });
+    const owner = await somebody('developer');
+    const { api_key: theirs } = await made(owner);
+    const path = `/api/v1/api-keys/${theirs.key_id}`;
+    const list = `/api/v1/api-keys?user_id=${owner.user_id}`;
+    expect((await withKey(narrowed, 'GET', list)).status).toBe(403);
+    expect((await withKey(narrowed, 'GET', '/api/v1/users')).status).toBe(403);
+    expect((await withKey(narrowed, 'DELETE', path)).status).toBe(404);
+    expect((await withKey<{ api_keys: unknown[] }>(manager, 'GET', list)).body.api_keys).toHaveLength(1);
+    expect((await withKey(manager, 'POST', '/api/v1/api-keys', { name: 'x' })).status).toBe(403);
+    expect((await withKey(manager, 'POST', `${path}/rotate`)).status).toBe(403);
+    expect((await withKey(manager, 'POST', `/api/v1/api-keys/${shown.key_id}/rotate`)).status).toBe(403);
+    expect((await withKey<ApiKeyView>(manager, 'DELETE', path)).body.status).toBe('revoked');
+    expect((await withKey<ApiKeyView>(narrowed, 'DELETE', `/api/v1/api-keys/${shown.key_id}`)).body.status).toBe('revoked');
+    expect((await withKey(narrowed, 'GET', '/api/v1/me')).status).toBe(401);
   });
 
   it('is worth what its owner is worth at that moment', async () => {

@@ -6,9 +6,12 @@ import {
   DeleteTableCommand,
   DynamoDBClient,
   type KeySchemaElement,
+  PutItemCommand,
 } from '@aws-sdk/client-dynamodb';
-import { afterAll } from 'vitest';
-import { TABLES, type TableName } from '../../functions/contracts/tables.ts';
+import { afterAll, expect, it } from 'vitest';
+import type { Execution } from '../../functions/contracts/execution.ts';
+import { type IndexShape, TABLES, type TableName } from '../../functions/contracts/tables.ts';
+import { appendToChain, EMPTY_CHAIN } from '../../functions/core/audit/chain.ts';
 import { apiKeyStoreContract } from '../contract/api-key-store.ts';
 import { approvalStoreContract } from '../contract/approval-store.ts';
 import { deliveryStoreContract } from '../contract/delivery-store.ts';
@@ -16,7 +19,9 @@ import { executionStoreContract } from '../contract/execution-store.ts';
 import { identityStoreContract } from '../contract/identity-store.ts';
 import { objectStoreContract } from '../contract/object-store.ts';
 import { sandboxStoreContract } from '../contract/sandbox-store.ts';
+import { securityStoreContract } from '../contract/security-store.ts';
 import { uploadStoreContract } from '../contract/upload-store.ts';
+import { newExecutionId, queuedExecution } from '../support/entities.ts';
 import { output, settings } from '../support/faults.ts';
 
 // The adapters' client is made when they are loaded, and finds its cloud in the environment, as in a function.
@@ -30,6 +35,9 @@ const { dynamoExecutions } = await import('../../functions/adapters/dynamo/execu
 const { dynamoIdentities } = await import('../../functions/adapters/dynamo/identities.ts');
 const { dynamoDeliveries } = await import('../../functions/adapters/dynamo/notifications.ts');
 const { dynamoSandboxes } = await import('../../functions/adapters/dynamo/sandboxes.ts');
+const { dynamoAdminAddresses, dynamoRestrictions, dynamoSecurityEvents, dynamoSecurityResponses } = await import(
+  '../../functions/adapters/dynamo/security.ts'
+);
 const { dynamoUploads } = await import('../../functions/adapters/dynamo/uploads.ts');
 const { s3Objects } = await import('../../functions/adapters/s3/objects.ts');
 
@@ -43,6 +51,7 @@ const names = [
   'ephemera',
   'identity',
   'notifications',
+  'security',
 ] as const satisfies TableName[];
 const nameOf = (table: (typeof names)[number]): string => `contract-${table}-${suffix}`;
 
@@ -54,7 +63,7 @@ async function create(table: (typeof names)[number]): Promise<void> {
     { AttributeName: partition, KeyType: 'HASH' },
     ...(sort ? [{ AttributeName: sort, KeyType: 'RANGE' as const }] : []),
   ];
-  const indexes = Object.entries<{ partitionKey: string; sortKey: string }>(shape.indexes);
+  const indexes = Object.entries<IndexShape>(shape.indexes);
   const attributes = new Set([
     shape.partitionKey,
     sortKey,
@@ -73,7 +82,7 @@ async function create(table: (typeof names)[number]): Promise<void> {
         GlobalSecondaryIndexes: indexes.map(([IndexName, index]) => ({
           IndexName,
           KeySchema: keysOf(index.partitionKey, index.sortKey),
-          Projection: { ProjectionType: 'ALL' as const },
+          Projection: { ProjectionType: index.keysOnly ? ('KEYS_ONLY' as const) : ('ALL' as const) },
         })),
       }),
     }),
@@ -85,10 +94,37 @@ afterAll(() => Promise.all(names.map((table) => dynamo.send(new DeleteTableComma
 
 const executions = { executions: nameOf('executions'), audit: nameOf('audit'), ephemera: nameOf('ephemera') };
 executionStoreContract('DynamoDB', async () => dynamoExecutions(executions));
+
+it('a row that cannot be read hides none behind it, and is told of', async () => {
+  const store = dynamoExecutions(executions);
+  const torn = newExecutionId();
+  await dynamo.send(
+    new PutItemCommand({
+      TableName: nameOf('executions'),
+      Item: { execution_id: { S: torn }, open_phase: { S: 'awaiting_approval' }, updated_at: { S: '2020-01-01T00:00:00.000Z' } },
+    }),
+  );
+  const { queued_at: _, ...common } = queuedExecution();
+  const whole: Execution = { ...common, phase: 'awaiting_approval', status: 'pending' };
+  const submitted = { action: 'submitted', actor: 'user-1', at: whole.created_at, details: {} };
+  await store.create(whole, appendToChain(whole.execution_id, EMPTY_CHAIN, submitted).record, null);
+  const unreadable: string[] = [];
+  const read: string[] = [];
+  for await (const row of store.everyOpen('awaiting_approval', (id) => unreadable.push(id))) read.push(row.execution_id);
+  expect(unreadable).toEqual([torn]);
+  expect(read).toEqual([whole.execution_id]);
+});
+
 sandboxStoreContract('DynamoDB', async () => dynamoSandboxes(nameOf('sandboxes')), { runs: 10 });
 approvalStoreContract('DynamoDB', async () => dynamoApprovals({ approvals: nameOf('approvals'), audit: nameOf('audit') }));
 apiKeyStoreContract('DynamoDB', async () => dynamoApiKeys({ identity: nameOf('identity'), audit: nameOf('audit') }));
 identityStoreContract('DynamoDB', async () => dynamoIdentities({ identity: nameOf('identity'), audit: nameOf('audit') }));
+securityStoreContract('DynamoDB', async () => ({
+  events: dynamoSecurityEvents(nameOf('security')),
+  responses: dynamoSecurityResponses({ security: nameOf('security'), audit: nameOf('audit') }),
+  restrictions: dynamoRestrictions(nameOf('security')),
+  adminAddresses: dynamoAdminAddresses(nameOf('security')),
+}));
 uploadStoreContract('DynamoDB', async () => dynamoUploads(nameOf('ephemera')));
 deliveryStoreContract('DynamoDB', async () => dynamoDeliveries(nameOf('notifications')));
 objectStoreContract('S3', async () => s3Objects(output('DataBucketName')));

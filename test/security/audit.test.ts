@@ -1,9 +1,11 @@
 /** What was done stays told, and whoever changes it is found out. */
 import { execFile } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { promisify } from 'node:util';
 import { DeleteCommand, GetCommand, PutCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import { describe, expect, it } from 'vitest';
 import { type AuditRecord, hourOf } from '../../functions/contracts/audit.ts';
+import { appendToChain, EMPTY_CHAIN } from '../../functions/core/audit/chain.ts';
 import type { Verification } from '../../functions/core/audit/verify.ts';
 import { projectDirectory } from '../../local/instance.ts';
 import { as, call, problemOf, run, status, submit } from '../support/airlock.ts';
@@ -35,7 +37,7 @@ describe('the audit', () => {
     const one = await auditor.call<Page>('GET', `/api/v1/audit?entity_id=${id}`);
     const actions = one.body.records.map(({ action }) => action);
     expect(actions[0]).toBe('submitted');
-    expect(actions.at(-1)).toBe('finished');
+    expect(actions.at(-1)).toBe('completed');
     expect(one.body.records.map(({ sequence }) => sequence)).toEqual(actions.map((_, index) => index + 1));
 
     const from = new Date(Date.now() - 600_000).toISOString();
@@ -94,11 +96,32 @@ describe('the audit', () => {
     expect(changed.exitCode).toBe(1);
     expect(faultsOf(changed, id)).toEqual(['record 1 was changed']);
 
+    await tables.send(new UpdateCommand({ TableName, Key, UpdateExpression: 'REMOVE actor' }));
+    expect(faultsOf(await verify(), id)).toEqual([expect.stringMatching(/^record 1 was changed: actor /)]);
+
     await tables.send(new DeleteCommand({ TableName, Key }));
     expect(faultsOf(await verify(), id)).toEqual([expect.stringContaining('counts 1 records, found 0')]);
 
     await tables.send(new PutCommand({ TableName, Item: first }));
     expect(faultsOf(await verify(), id)).toEqual([]);
+  });
+
+  it('counts the records of standing approvals too', async () => {
+    const id = `std_${randomBytes(32).toString('hex')}`;
+    const draft = { action: 'standing_granted', actor: 'somebody', at: new Date().toISOString(), details: {} };
+    const { record, end } = appendToChain(id, EMPTY_CHAIN, draft);
+    const row = { TableName: output('ApprovalsTableName'), Key: { approval_id: id } };
+    const place = { TableName: output('AuditTableName'), Key: { entity_id: id, sequence: 1 } };
+    await tables.send(new PutCommand({ TableName: row.TableName, Item: { ...row.Key, ...end } }));
+    await tables.send(new PutCommand({ TableName: place.TableName, Item: { ...record, hour: hourOf(record.at) } }));
+    try {
+      expect(faultsOf(await verify(), id)).toEqual([]);
+      await tables.send(new DeleteCommand(place));
+      expect(faultsOf(await verify(), id)).toEqual([expect.stringContaining('counts 1 records, found 0')]);
+    } finally {
+      await tables.send(new DeleteCommand(row));
+      await tables.send(new DeleteCommand(place));
+    }
   });
 
   it('is anchored hour by hour: what is put into an hour afterwards shows', async () => {

@@ -6,17 +6,21 @@ import {
   CreateUserPoolCommand,
   InitiateAuthCommand,
 } from '@aws-sdk/client-cognito-identity-provider';
-import { GetCommand } from '@aws-sdk/lib-dynamodb';
+import { GetCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { PERMISSIONS, type Permission } from '../../functions/contracts/identity.ts';
 import type { RouteContract } from '../../functions/contracts/route.ts';
 import { ROUTES_OF_FUNCTION } from '../../functions/contracts/routes.ts';
+import { formatKey } from '../../functions/core/identity/keys.ts';
 import { type Answer, approve, as, type Client, call, problemOf, status, submit, userOf } from '../support/airlock.ts';
 import { configuration } from '../support/configuration.ts';
 import { output, settings, tables } from '../support/faults.ts';
 import { createUser, somebody } from '../support/people.ts';
+import { randomHex } from '../support/random.ts';
 import { forgeriesOf } from '../support/tokens.ts';
 
-const routes: readonly RouteContract[] = Object.values(ROUTES_OF_FUNCTION).flat();
+/** Pages answer browsers in their own way: see pages.test.ts. */
+const routes = (Object.values(ROUTES_OF_FUNCTION).flat() as readonly RouteContract[]).filter((route) => !route.page);
 const guarded = routes.filter((route) => route.permission !== 'public');
 const roles = Object.keys(configuration.security.authorization.roles);
 const cognito = new CognitoIdentityProviderClient(settings);
@@ -26,7 +30,7 @@ const UNKNOWN = '01900000-0000-7000-8000-000000000000';
 const pathOf = ({ path }: RouteContract): string =>
   path.replace(/\{(\w+?)_id\}/g, (_, name: string) => {
     if (name === 'standing_approval') return `std_${'0'.repeat(64)}`;
-    const prefixes: Record<string, string> = { execution: 'exec_', approval: 'apr_', file: 'file_', user: '' };
+    const prefixes: Record<string, string> = { execution: 'exec_', approval: 'apr_', file: 'file_', response: 'rsp_', user: '' };
     if (name === 'key') return `key_${'0'.repeat(24)}`;
     return `${prefixes[name] ?? `${name}_`}${UNKNOWN}`;
   });
@@ -35,6 +39,14 @@ const send = (route: RouteContract, headers: Record<string, string> = {}, origin
   call(route.method, pathOf(route), route.body ? { no_such_field: true } : undefined, headers, origin);
 
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
+
+const keyOf = async (owner: Client, permissions?: readonly Permission[]): Promise<{ key: string; id: string }> => {
+  const answer = await owner.call<{ key: string; api_key: { key_id: string } }>('POST', '/api/v1/api-keys', {
+    ...{ name: 'matrix', ...(permissions ? { permissions } : {}) },
+  });
+  if (answer.status !== 201) throw new Error(`making a key answered ${answer.status}: ${JSON.stringify(answer.body)}`);
+  return { key: answer.body.key, id: answer.body.api_key.key_id };
+};
 
 /** A few at a time: one at a time is slow, all at once is another test. */
 async function each<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
@@ -62,6 +74,7 @@ describe('a route that is not public', () => {
     'an empty header': { authorization: '' },
     'something that is no token': bearer('letmein'),
     'another scheme': { authorization: 'Basic YWRtaW46YWRtaW4=' },
+    'the cookie of nobody': { cookie: `airlock_session=${'x'.repeat(43)}` },
     'claims in headers of their own': { 'x-user-id': 'admin', 'x-airlock-user': 'admin', 'x-forwarded-user': 'admin' },
   };
 
@@ -100,18 +113,39 @@ describe('a route that is not public', () => {
     credentials['a token of another pool'] = bearer(foreign.AuthenticationResult?.AccessToken ?? '');
 
     const left = await somebody('admin');
+    const leftKey = await keyOf(left);
     await admin.call('PATCH', `/api/v1/users/${left.user_id}`, { disabled: true, reason: 'left' });
+    credentials['the key of a disabled user'] = bearer(leftKey.key);
     credentials['the token of a disabled user'] = bearer(left.token);
     const back = await somebody('admin');
     for (const disabled of [true, false])
       await admin.call('PATCH', `/api/v1/users/${back.user_id}`, { disabled, reason: 'lost a phone' });
     credentials['a token from before it was revoked'] = bearer(back.token);
+
+    const revoked = await keyOf(admin);
+    await admin.call('DELETE', `/api/v1/api-keys/${revoked.id}`);
+    credentials['a revoked key'] = bearer(revoked.key);
+    credentials['a revoked key in the other header'] = { 'x-api-key': revoked.key };
+    const expired = await keyOf(admin);
+    await tables.send(
+      new UpdateCommand({
+        TableName: output('IdentityTableName'),
+        Key: { identity_id: expired.id },
+        UpdateExpression: 'SET ends_at = :past',
+        ExpressionAttributeValues: { ':past': new Date(Date.now() - 1).toISOString() },
+      }),
+    );
+    credentials['an expired key'] = bearer(expired.key);
+    const idDigits = (await keyOf(admin)).id.slice('key_'.length);
+    credentials['the id of a key with another secret'] = bearer(formatKey(idDigits, randomHex(64)));
+    credentials['a key nobody made'] = bearer(formatKey(randomHex(24), randomHex(64)));
+    credentials['a mistyped key'] = { 'x-api-key': `${expired.key.slice(0, -1)}x` };
   });
 
   it.each(guarded.map((route) => [`${route.method} ${route.path}`, route] as const))(
     '%s answers 401 to whoever is not signed in here',
     async (_, route) => {
-      expect(Object.keys(credentials).length).toBeGreaterThan(18);
+      expect(Object.keys(credentials).length).toBeGreaterThan(25);
       await each(Object.entries(credentials), async ([name, headers]) => {
         const answer = await send(route, headers);
         expectRefusal(answer, 401, name);
@@ -133,7 +167,8 @@ describe('a route that is not public', () => {
       const granted = configuration.security.authorization.roles[role] ?? [];
       const may = route.permission === 'signed_in' || granted.some((permission) => permission === route.permission);
       const about = `${role} at ${route.id}`;
-      if (!may) return expectRefusal(answer, 403, about);
+      // About the cookie of a page, which nobody here came with.
+      if (!may || route.id === 'getPageSession') return expectRefusal(answer, 403, about);
       // What is sent names things that do not exist, or has no meaning.
       if (route.body || route.query?.safeParse({}).success === false) return expectRefusal(answer, 422, about);
       if (route.params) return expectRefusal(answer, 404, about);
@@ -144,6 +179,30 @@ describe('a route that is not public', () => {
       if (!route) throw new Error(`there is no route ${id}`);
       expect((await send(route, bearer((await somebody([])).token))).status, id).toBe(200);
     }
+  });
+
+  it('answers a key what its permissions say: with the one that is asked for, and with all but that one', async () => {
+    const admin = await as('admin');
+    const asked = PERMISSIONS.filter(
+      (permission) => permission !== 'approve' && guarded.some((route) => route.permission === permission),
+    );
+    for (const permission of asked) {
+      const others = PERMISSIONS.filter((one) => one !== permission && one !== 'approve');
+      const [only, without] = await Promise.all([keyOf(admin, [permission]), keyOf(admin, others)]);
+      await each(
+        guarded.filter((route) => route.permission === permission),
+        async (route) => {
+          expectRefusal(await send(route, bearer(without.key)), 403, `all but ${permission} at ${route.id}`);
+          const answer = await send(route, bearer(only.key));
+          const empty = route.body || route.query?.safeParse({}).success === false ? 422 : route.params ? 404 : 200;
+          expect(answer.status, `${permission} at ${route.id}: ${JSON.stringify(answer.body)}`).toBe(empty);
+        },
+      );
+    }
+    const all = await keyOf(admin);
+    const deciding = guarded.filter((route) => route.permission === 'approve');
+    expect(deciding.length).toBeGreaterThan(0);
+    await each(deciding, async (route) => expectRefusal(await send(route, bearer(all.key)), 403, route.id));
   });
 
   it.each(routes.map((route) => [`${route.method} ${route.path}`, route] as const))(

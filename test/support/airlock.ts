@@ -8,6 +8,7 @@ import type { RunEvent } from '../../functions/contracts/sandbox-protocol.ts';
 
 interface Status {
   readonly instance: string;
+  readonly logs_dir: string;
   readonly url: string;
   readonly ws_url: string;
   readonly users: readonly { role: string; email: string; password: string }[];

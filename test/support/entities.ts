@@ -74,6 +74,7 @@ const commonOf = (executionId: string, userId: string) => ({
   language: 'python' as const,
   environment: 'python',
   security_profile: 'restricted',
+  audit_level: 'full' as const,
   digest: 'a'.repeat(64),
   image_id: IMAGE_ID,
   manifest_key: `manifests/${executionId}.json`,

@@ -19,6 +19,7 @@ import {
   VerifySoftwareTokenCommand,
 } from '@aws-sdk/client-cognito-identity-provider';
 import { z } from 'zod';
+import { type RoleRules, rolesOf } from '../../core/identity/claims.ts';
 import type { PoolAnswer, PoolTokens, SignInPool } from '../../core/identity/sign-in.ts';
 
 const client = new CognitoIdentityProviderClient({ maxAttempts: 3 });
@@ -27,17 +28,30 @@ const idTokenClaims = z.object({
   sub: z.string(),
   email: z.string().default(''),
   'cognito:groups': z.array(z.string()).default([]),
+  'custom:groups': z.string().optional(),
+  identities: z.array(z.object({ providerName: z.string() })).default([]),
   origin_jti: z.string(),
 });
 
-/** Straight from Cognito's own answer, so the claims need no second verification. */
-function read(given: { access_token: string; id_token: string; refresh_token: string; expires_in_seconds: number }): PoolTokens {
-  const payload = Buffer.from(given.id_token.split('.')[1] ?? '', 'base64url').toString('utf8');
-  const { sub, email, origin_jti, 'cognito:groups': roles } = idTokenClaims.parse(JSON.parse(payload));
-  return { ...given, user_id: sub, email, roles, session_id: origin_jti };
+interface GivenTokens {
+  readonly access_token: string;
+  readonly id_token: string;
+  readonly refresh_token: string;
+  readonly expires_in_seconds: number;
 }
 
-export function cognitoSignIn(clientId: string): SignInPool {
+/** Straight from Cognito's own answer, so the claims need no second verification. */
+export function readPoolTokens(given: GivenTokens, rules: RoleRules): PoolTokens {
+  const payload = Buffer.from(given.id_token.split('.')[1] ?? '', 'base64url').toString('utf8');
+  const claims = idTokenClaims.parse(JSON.parse(payload));
+  const provider = claims.identities[0]?.providerName ?? null;
+  const groups = { groups: claims['cognito:groups'], provider, providerGroups: claims['custom:groups'] };
+  const { sub, email, origin_jti } = claims;
+  return { ...given, user_id: sub, email, roles: rolesOf(groups, rules), provider, session_id: origin_jti };
+}
+
+export function cognitoSignIn(clientId: string, rules: RoleRules): SignInPool {
+  const read = (given: GivenTokens): PoolTokens => readPoolTokens(given, rules);
   const answerOf = (answer: InitiateAuthCommandOutput, refreshToken?: string): PoolAnswer => {
     const tokens: AuthenticationResultType | undefined = answer.AuthenticationResult;
     if (tokens?.AccessToken && tokens.IdToken) {

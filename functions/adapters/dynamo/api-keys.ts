@@ -1,6 +1,7 @@
 import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb';
 import { GetCommand, QueryCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
-import { apiKeyRecord, apiKeyUsage } from '../../contracts/api-key.ts';
+import { type ApiKeyRecord, apiKeyRecord, apiKeyUsage } from '../../contracts/api-key.ts';
+import { isWatched } from '../../core/identity/key-rotation.ts';
 import type { ApiKeyStore, KeyUsageStore } from '../../core/identity/keys.ts';
 import { appendAudit, changeOf, createOnly, transact } from './changes.ts';
 import { documents } from './client.ts';
@@ -8,14 +9,16 @@ import { decodeCursor, encodeCursor } from './cursor.ts';
 
 /** `key_…` ids do not clash with those of users, and say in a policy whose rows they are. */
 const rowKey = (keyId: string) => ({ identity_id: keyId });
+const WATCHED = 'watched';
 const listOf = (ownerId: string): string => `keys of ${ownerId}`;
 
 export function dynamoApiKeys(tables: { readonly identity: string; readonly audit?: string }): ApiKeyStore {
   const { identity: table } = tables;
   const auditTable = tables.audit ?? '';
-  const toItem = (key: { key_id: string; owner_id: string }) => ({
+  const toItem = (key: ApiKeyRecord) => ({
     ...rowKey(key.key_id),
     listed_under: listOf(key.owner_id),
+    ...(isWatched(key) ? { rotation_watch: WATCHED } : {}),
     ...key,
   });
   return {
@@ -30,13 +33,13 @@ export function dynamoApiKeys(tables: { readonly identity: string; readonly audi
     },
 
     async save(before, after, record) {
-      const change = changeOf(table, rowKey(before.key_id), before, after);
+      const change = changeOf(table, rowKey(before.key_id), toItem(before), toItem(after));
       return (await transact([change, appendAudit(auditTable, record)])).outcome === 'written' ? 'saved' : 'conflict';
     },
 
     async replace(before, after, record, successor) {
       const written = await transact([
-        changeOf(table, rowKey(before.key_id), before, after),
+        changeOf(table, rowKey(before.key_id), toItem(before), toItem(after)),
         appendAudit(auditTable, record),
         createOnly(table, 'identity_id', toItem(successor.key)),
         appendAudit(auditTable, successor.record),
@@ -58,11 +61,26 @@ export function dynamoApiKeys(tables: { readonly identity: string; readonly audi
       );
       return { items: (Items ?? []).map((item) => apiKeyRecord.parse(item)), cursor: encodeCursor(LastEvaluatedKey) };
     },
+
+    async dueForRotation(by, limit) {
+      const { Items } = await documents.send(
+        new QueryCommand({
+          TableName: table,
+          IndexName: 'by_rotation',
+          KeyConditionExpression: 'rotation_watch = :watched AND rotation_due_at <= :by',
+          ExpressionAttributeValues: { ':watched': WATCHED, ':by': by.toISOString() },
+          Limit: limit,
+        }),
+      );
+      return (Items ?? []).map((item) => apiKeyRecord.parse(item));
+    },
   };
 }
 
 const usageKey = (keyId: string) => ({ pk: `key-usage#${keyId}`, sk: '-' });
 const NOTED_EVERY_MS = 60_000;
+/** Nobody's answer waits longer for it. */
+const NOTE_MS = 500;
 const KEPT_SECONDS = 400 * 24 * 3600;
 
 /** Beside the identity table: whoever may only note a use must not be able to write a key. */
@@ -74,15 +92,18 @@ export function dynamoKeyUsage(ephemeraTable: string): KeyUsageStore {
           new UpdateCommand({
             TableName: ephemeraTable,
             Key: usageKey(keyId),
-            UpdateExpression: 'SET last_used_at = :now, last_used_address = :address, expires_at_seconds = :expires',
+            UpdateExpression:
+              'SET last_used_at = :now, last_used_address = :address, expires_at_seconds = :expires ADD minutes_used :one',
             ConditionExpression: 'attribute_not_exists(last_used_at) OR last_used_at < :before',
             ExpressionAttributeValues: {
               ':now': now.toISOString(),
               ':before': new Date(now.getTime() - NOTED_EVERY_MS).toISOString(),
               ':address': address,
+              ':one': 1,
               ':expires': Math.floor(now.getTime() / 1000) + KEPT_SECONDS,
             },
           }),
+          { abortSignal: AbortSignal.timeout(NOTE_MS) },
         );
       } catch (error) {
         if (!(error instanceof ConditionalCheckFailedException)) throw error;

@@ -1,7 +1,8 @@
-import { GetCommand, QueryCommand } from '@aws-sdk/lib-dynamodb';
-import { type AuditRecord, auditRecord } from '../../contracts/audit.ts';
+import { GetCommand, QueryCommand, type QueryCommandOutput } from '@aws-sdk/lib-dynamodb';
+import { type AuditItem, type AuditRecord, auditItem, auditRecord } from '../../contracts/audit.ts';
 import type { AuditReader } from '../../core/audit/anchor.ts';
 import type { AuditLog } from '../../core/audit/read.ts';
+import type { AuditItems } from '../../core/audit/verify.ts';
 import { documents } from './client.ts';
 import { CursorInvalid, decodeCursor, encodeCursor } from './cursor.ts';
 
@@ -11,50 +12,16 @@ const HOUR_MS = 3600_000;
 /** Rows looked at for one page before it is returned short. */
 const MAX_READS = 40;
 
+/** Records as everybody may rely on them: throws at what is none. */
 export function dynamoAudit(table: string): AuditReader & AuditLog {
-  const queryHour = (hour: string, more: object) =>
-    documents.send(
-      new QueryCommand({
-        TableName: table,
-        IndexName: 'by_hour',
-        KeyConditionExpression: '#hour = :hour',
-        ExpressionAttributeNames: { '#hour': 'hour' },
-        ExpressionAttributeValues: { ':hour': hour },
-        ...more,
-      }),
-    );
-
+  const items = dynamoAuditItems(table);
   return {
     async *ofHour(hour) {
-      let last: Item | undefined;
-      do {
-        const page = await queryHour(hour, last ? { ExclusiveStartKey: last } : {});
-        yield* (page.Items ?? []).map(fromItem);
-        last = page.LastEvaluatedKey;
-      } while (last);
+      for await (const item of items.ofHour(hour)) yield fromItem(item);
     },
 
     async *ofEntity(entityId) {
-      let last: Item | undefined;
-      do {
-        const page = await documents.send(
-          new QueryCommand({
-            TableName: table,
-            KeyConditionExpression: 'entity_id = :id',
-            ExpressionAttributeValues: { ':id': entityId },
-            ConsistentRead: true,
-            ...(last ? { ExclusiveStartKey: last } : {}),
-          }),
-        );
-        yield* (page.Items ?? []).map(fromItem);
-        last = page.LastEvaluatedKey;
-      } while (last);
-    },
-
-    async get(entityId, sequence) {
-      const Key = { entity_id: entityId, sequence };
-      const { Item } = await documents.send(new GetCommand({ TableName: table, Key, ConsistentRead: true }));
-      return Item ? fromItem(Item) : null;
+      for await (const item of items.ofEntity(entityId)) yield fromItem(item);
     },
 
     async list(filter, limit, cursor) {
@@ -70,7 +37,7 @@ export function dynamoAudit(table: string): AuditReader & AuditLog {
         if (records.length >= limit || reads >= MAX_READS) {
           return { items: records, cursor: encodeCursor({ ...start, at_hour: hour }) };
         }
-        const page = await queryHour(hour, {
+        const page = await queryHour(table, hour, {
           ScanIndexForward: false,
           Limit: limit - records.length,
           ...(start ? { ExclusiveStartKey: start } : {}),
@@ -82,6 +49,55 @@ export function dynamoAudit(table: string): AuditReader & AuditLog {
       return { items: records, cursor: null };
     },
   };
+}
+
+/** The same table, as it is. */
+export function dynamoAuditItems(table: string): AuditItems {
+  return {
+    ofHour: (hour) => everyItem((start) => queryHour(table, hour, start)),
+
+    ofEntity: (entityId) =>
+      everyItem((start) =>
+        documents.send(
+          new QueryCommand({
+            TableName: table,
+            KeyConditionExpression: 'entity_id = :id',
+            ExpressionAttributeValues: { ':id': entityId },
+            ConsistentRead: true,
+            ...start,
+          }),
+        ),
+      ),
+
+    async get(entityId, sequence) {
+      const Key = { entity_id: entityId, sequence };
+      const { Item } = await documents.send(new GetCommand({ TableName: table, Key, ConsistentRead: true }));
+      return Item ? auditItem.parse(Item) : null;
+    },
+  };
+}
+
+const queryHour = (table: string, hour: string, more: object) =>
+  documents.send(
+    new QueryCommand({
+      TableName: table,
+      IndexName: 'by_hour',
+      KeyConditionExpression: '#hour = :hour',
+      ExpressionAttributeNames: { '#hour': 'hour' },
+      ExpressionAttributeValues: { ':hour': hour },
+      ...more,
+    }),
+  );
+
+async function* everyItem(
+  query: (start: { ExclusiveStartKey?: Item }) => Promise<QueryCommandOutput>,
+): AsyncGenerator<AuditItem> {
+  let last: Item | undefined;
+  do {
+    const page = await query(last ? { ExclusiveStartKey: last } : {});
+    yield* (page.Items ?? []).map((item) => auditItem.parse(item));
+    last = page.LastEvaluatedKey;
+  } while (last);
 }
 
 const hourStart = (at: string): number => Math.floor(Date.parse(at) / HOUR_MS) * HOUR_MS;

@@ -93,20 +93,7 @@ export function dynamoExecutions(tables: Tables): ExecutionStore {
       }
     },
 
-    async listOpen(phase, limit) {
-      const { Items } = await documents.send(
-        new QueryCommand({
-          TableName: tables.executions,
-          IndexName: 'by_phase',
-          KeyConditionExpression: 'open_phase = :phase',
-          ExpressionAttributeValues: { ':phase': phase },
-          Limit: limit,
-        }),
-      );
-      return (Items ?? []).map(fromItem);
-    },
-
-    async *everyOpen(phase) {
+    async *everyOpen(phase, unreadable) {
       let last: Record<string, unknown> | undefined;
       do {
         const page = await documents.send(
@@ -118,9 +105,27 @@ export function dynamoExecutions(tables: Tables): ExecutionStore {
             ...(last ? { ExclusiveStartKey: last } : {}),
           }),
         );
-        yield* (page.Items ?? []).map(fromItem);
+        for (const item of page.Items ?? []) {
+          const row = executionSchema.safeParse(item);
+          if (row.success) yield row.data;
+          else unreadable?.(String(item.execution_id), row.error);
+        }
         last = page.LastEvaluatedKey;
       } while (last);
+    },
+
+    async countOpen(requesterId, most) {
+      const { Count } = await documents.send(
+        new QueryCommand({
+          TableName: tables.executions,
+          IndexName: 'by_open_requester',
+          KeyConditionExpression: 'open_requester_id = :requester',
+          ExpressionAttributeValues: { ':requester': requesterId },
+          Select: 'COUNT',
+          Limit: most,
+        }),
+      );
+      return Count ?? 0;
     },
 
     list: (filter, limit, cursor) =>
@@ -148,7 +153,7 @@ function toItem(row: Execution): Record<string, unknown> {
     ...row,
     requester_id: row.requester.user_id,
     list_month: monthOf(row.created_at),
-    open_phase: row.phase === 'done' ? undefined : row.phase,
+    ...(row.phase === 'done' ? {} : { open_phase: row.phase, open_requester_id: row.requester.user_id }),
   };
 }
 

@@ -1,4 +1,11 @@
-import { createClient, createCluster } from 'redis';
+import {
+  ClientClosedError,
+  ClientOfflineError,
+  createClient,
+  createCluster,
+  DisconnectsClientError,
+  SocketClosedUnexpectedlyError,
+} from 'redis';
 
 export type ValkeyClient = Awaited<ReturnType<typeof connect>>;
 
@@ -13,7 +20,13 @@ export async function connect(url: string, connectMs: number) {
     : createClient({ url, socket, disableOfflineQueue: true });
   // Without a listener a lost connection would end the process; every command reports its own failure.
   client.on('error', () => {});
-  await client.connect();
+  try {
+    // Its own limit ends with the TCP connection; the first words may stay unanswered as well.
+    await withLimit<unknown>(client.connect(), connectMs);
+  } catch (error) {
+    client.destroy();
+    throw error;
+  }
   return client;
 }
 
@@ -34,13 +47,21 @@ export function lazily(open: () => Promise<ValkeyClient>) {
       });
       return opening;
     },
-    reset: () => {
+    /** With `failed`, only if that is still the one: of many commands that fail together, each gives up what the first one had. */
+    reset: (failed?: Promise<ValkeyClient>) => {
       const old = opening;
+      if (failed && failed !== old) return;
       opening = null;
       void old?.then((client) => client.destroy()).catch(() => {});
     },
   };
 }
+
+/** The other side, or this one, had closed it: nothing was asked. */
+export const isConnectionClosed = (error: unknown): boolean =>
+  [ClientClosedError, ClientOfflineError, DisconnectsClientError, SocketClosedUnexpectedlyError].some(
+    (kind) => error instanceof kind,
+  );
 
 /**
  * The work's result, or an error after so long. An answer that came in time and waits behind this process's own work still counts: the

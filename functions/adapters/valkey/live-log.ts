@@ -1,6 +1,6 @@
 import { type RunEvent, runEvent } from '../../contracts/sandbox-protocol.ts';
 import type { LiveLog } from '../../core/execution/ports.ts';
-import { connect, lazily, sendTo, withLimit } from './connection.ts';
+import { connect, isConnectionClosed, lazily, sendTo, withLimit } from './connection.ts';
 
 /**
  * A run's events as a stream whose entry ids are `<seq>-0`: adding an event twice is refused by Valkey itself, and reading after N is a
@@ -10,7 +10,7 @@ const keyOf = (executionId: string): string => `{${executionId}}:events`;
 const KEPT_SECONDS = 24 * 3600;
 const CONNECT_MS = 2000;
 const COMMAND_MS = 2000;
-/** After a failure nobody waits for it again so soon: events are durable without it, and readers find them there. */
+/** After a failure no relay and no reader waits for it again so soon: events are durable without it, and readers find them there. */
 const AWAY_MS = 5000;
 
 export function valkeyLiveLog(url: string): LiveLog & { ping(): Promise<boolean> } {
@@ -19,18 +19,27 @@ export function valkeyLiveLog(url: string): LiveLog & { ping(): Promise<boolean>
   const waits = lazily(() => connect(url, CONNECT_MS));
   let awayUntil = 0;
 
-  const send = async <T>(
-    connection: ReturnType<typeof lazily>,
-    key: string,
-    args: string[],
-    limitMs = COMMAND_MS,
-  ): Promise<T | null> => {
+  const send = async <T>(connection: ReturnType<typeof lazily>, key: string, args: string[], limitMs: number): Promise<T> => {
+    const opening = connection.get();
     try {
-      const client = await connection.get();
-      return await withLimit(sendTo<T>(client, key, args), limitMs);
+      return await withLimit(sendTo<T>(await opening, key, args), limitMs);
+    } catch (error) {
+      if (!isDuplicate(error)) connection.reset(opening);
+      throw error;
+    }
+  };
+
+  /** Null for what is there already. A connection may have been closed while the function slept; then it is opened once more. */
+  const command = async <T>(key: string, args: string[]): Promise<T | null> => {
+    const sendOnce = () => send<T>(commands, key, args, COMMAND_MS);
+    try {
+      return await sendOnce().catch((error: unknown) => {
+        if (isConnectionClosed(error)) return sendOnce();
+        throw error;
+      });
     } catch (error) {
       if (isDuplicate(error)) return null;
-      connection.reset();
+      awayUntil = Date.now() + AWAY_MS;
       throw error;
     }
   };
@@ -40,20 +49,20 @@ export function valkeyLiveLog(url: string): LiveLog & { ping(): Promise<boolean>
       const key = keyOf(executionId);
       if (Date.now() < awayUntil) return false;
       try {
-        const added = events.map((event) => send(commands, key, ['XADD', key, `${event.seq}-0`, 'event', JSON.stringify(event)]));
+        const added = events.map((event) => command(key, ['XADD', key, `${event.seq}-0`, 'event', JSON.stringify(event)]));
         await Promise.all(added);
-        await send(commands, key, ['EXPIRE', key, String(KEPT_SECONDS)]);
+        await command(key, ['EXPIRE', key, String(KEPT_SECONDS)]);
         return true;
       } catch {
-        awayUntil = Date.now() + AWAY_MS;
         return false;
       }
     },
 
     async read(executionId, after, limit) {
       const key = keyOf(executionId);
+      if (Date.now() < awayUntil) return null;
       try {
-        const entries = await send<[string, string[]][]>(commands, key, [
+        const entries = await command<[string, string[]][]>(key, [
           'XRANGE',
           key,
           `${after + 1}-0`,
@@ -71,6 +80,7 @@ export function valkeyLiveLog(url: string): LiveLog & { ping(): Promise<boolean>
       const key = keyOf(executionId);
       const startedAt = Date.now();
       try {
+        if (startedAt < awayUntil) throw new Error('it was away a moment ago');
         await send(
           waits,
           key,
@@ -87,8 +97,8 @@ export function valkeyLiveLog(url: string): LiveLog & { ping(): Promise<boolean>
     async close(executionId, lastSeq) {
       const key = keyOf(executionId);
       try {
-        await send(commands, key, ['XADD', key, `${lastSeq}-1`, 'closed', '1']);
-        await send(commands, key, ['EXPIRE', key, '3600']);
+        await command(key, ['XADD', key, `${lastSeq}-1`, 'closed', '1']);
+        await command(key, ['EXPIRE', key, '3600']);
       } catch {
         // Those who wait find the end at their next look at the row.
       }
@@ -96,7 +106,7 @@ export function valkeyLiveLog(url: string): LiveLog & { ping(): Promise<boolean>
 
     async ping() {
       try {
-        return (await send<string>(commands, 'ping', ['PING'])) === 'PONG';
+        return (await command<string>('ping', ['PING'])) === 'PONG';
       } catch {
         return false;
       }

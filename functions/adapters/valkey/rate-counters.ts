@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
-import { ClientClosedError, ClientOfflineError, DisconnectsClientError, ErrorReply, SocketClosedUnexpectedlyError } from 'redis';
+import { ErrorReply } from 'redis';
 import { type EmptyAt, paceOf } from '../../core/limits/gcra.ts';
 import type { Counter, RateCounters } from '../../core/limits/ports.ts';
-import { connect, lazily, sendTo, withLimit } from './connection.ts';
+import { connect, isConnectionClosed, lazily, sendTo, withLimit } from './connection.ts';
 
 /**
  * The arithmetic of `core/limits/gcra.ts` over all buckets of a request, with the server's own clock: either each is filled, or none.
@@ -42,18 +42,20 @@ return answer`;
 const keyOf = ({ key }: Counter): string => `{limits}:${key}`;
 
 /** A function that just woke has to connect first; after that a server in the same network answers in well under a millisecond. */
-const CONNECT_MS = 250;
-const COMMAND_MS = 100;
+const DEADLINES = { connectMs: 250, commandMs: 100 };
 
 /** Throws when Valkey does not answer in time, or not with what the script says. */
-export function valkeyRateCounters(url: string): RateCounters & { close(): void } {
-  const connection = lazily(() => connect(url, CONNECT_MS));
+export function valkeyRateCounters(
+  url: string,
+  { connectMs, commandMs }: typeof DEADLINES = DEADLINES,
+): RateCounters & { close(): void } {
+  const connection = lazily(() => connect(url, connectMs));
   // Early, so that the first request finds it open.
   connection.get().catch(() => {});
 
   const send = async <T>(key: string, args: string[]): Promise<T> => {
-    const client = await withLimit(connection.get(), CONNECT_MS);
-    return await withLimit(sendTo<T>(client, key, args), COMMAND_MS);
+    const client = await withLimit(connection.get(), connectMs);
+    return await withLimit(sendTo<T>(client, key, args), commandMs);
   };
 
   /** A connection may have been closed while the function slept; then it is opened once more. What was late is not tried again. */
@@ -108,11 +110,6 @@ export function valkeyRateCounters(url: string): RateCounters & { close(): void 
 }
 
 const sha1 = (script: string): string => createHash('sha1').update(script).digest('hex');
-
-const isConnectionClosed = (error: unknown): boolean =>
-  [ClientClosedError, ClientOfflineError, DisconnectsClientError, SocketClosedUnexpectedlyError].some(
-    (kind) => error instanceof kind,
-  );
 
 function numberIn(value: unknown): number {
   const number = Number(value);

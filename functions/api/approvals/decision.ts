@@ -21,10 +21,10 @@ interface Parts {
 export function decision(parts: Parts) {
   return async (request: Approval, person: Person, wanted: DecisionRequest): Promise<ChangeOutcome> => {
     const now = parts.clock.now();
-    const delegators = await Promise.all(request.delegations.map((delegation) => parts.identities.get(delegation.from.user_id)));
+    const delegators = await delegatorsOf(parts.identities, request);
     const made = await madeBy(parts, request, person, wanted, now);
     const outcome = decide(request, person, wanted, now, {
-      delegators: delegators.flatMap((identity) => (identity && !identity.disabled ? [identity] : [])),
+      delegators,
       ...(made ? { tightened: made.version } : {}),
     });
     if (outcome.outcome === 'refused') return outcome;
@@ -38,6 +38,12 @@ export function decision(parts: Parts) {
     const before = await parts.approvals.getStanding(granted.standing_approval_id);
     return { ...outcome, change: { ...outcome.change, standing: grant(before, granted, person.user_id) } };
   };
+}
+
+/** The people who handed their places on, as they are now. */
+export async function delegatorsOf(identities: Parts['identities'], request: Approval): Promise<Person[]> {
+  const found = await Promise.all(request.delegations.map((delegation) => identities.get(delegation.from.user_id)));
+  return found.flatMap((identity) => (identity && !identity.disabled ? [identity] : []));
 }
 
 /** What the conditions make of the version shown; null without conditions, or when the digest is of no version. */

@@ -1,6 +1,7 @@
 import { dynamoApprovals } from '../../adapters/dynamo/approvals.ts';
 import { dynamoExecutions } from '../../adapters/dynamo/executions.ts';
 import { dynamoIdentities } from '../../adapters/dynamo/identities.ts';
+import { dynamoNonces } from '../../adapters/dynamo/nonces.ts';
 import { s3Objects } from '../../adapters/s3/objects.ts';
 import { taskTokens } from '../../adapters/sfn/machine.ts';
 import type { Approval, ApprovalView } from '../../contracts/approval.ts';
@@ -8,21 +9,26 @@ import * as routes from '../../contracts/routes/approvals.ts';
 import { maySee } from '../../core/approval/access.ts';
 import { updateApproval } from '../../core/approval/change.ts';
 import { contextOf } from '../../core/approval/context.ts';
-import type { ChangeOutcome } from '../../core/approval/decide.ts';
+import { type ChangeOutcome, hasExpired } from '../../core/approval/decide.ts';
 import { dryRun } from '../../core/approval/dry-run.ts';
+import { capacityOf } from '../../core/approval/eligibility.ts';
 import { listFor } from '../../core/approval/list.ts';
+import { endedWithin, metricsOf } from '../../core/approval/metrics.ts';
 import { addComment, delegate, withdrawByRequester } from '../../core/approval/places.ts';
 import { revoke } from '../../core/approval/standing.ts';
+import { decidable } from '../../core/approval/versions.ts';
 import { approvalSummaryOf, approvalViewOf } from '../../core/approval/view.ts';
 import { readManifest } from '../../core/execution/manifest.ts';
 import { type Actor, permissionsOf } from '../../core/identity/actor.ts';
+import { authorize } from '../../core/identity/authorize.ts';
 import { apiHandler, ok, route } from '../../runtime/api-handler.ts';
 import { readConfiguration } from '../../runtime/configuration.ts';
 import { environmentOf } from '../../runtime/environment.ts';
 import { ApiError, refuseCursor } from '../../runtime/errors.ts';
 import { log } from '../../runtime/log.ts';
 import { clock, wait } from '../../runtime/system.ts';
-import { decision } from './decision.ts';
+import { decision, delegatorsOf } from './decision.ts';
+import { approvalPages } from './pages.ts';
 
 const environment = environmentOf('api/approvals');
 const configuration = readConfiguration();
@@ -67,6 +73,17 @@ export const handler = apiHandler(environment, [
     changed(actor, params.approval_id, (request) => withdrawByRequester(request, actor, body.reason ?? null, clock.now())),
   ),
 
+  route(routes.getApprovalMetrics, async ({ query }) => {
+    const { to = clock.now().toISOString() } = query;
+    const { from = new Date(Date.parse(to) - METRICS_MS).toISOString() } = query;
+    if (from >= to) {
+      const errors = [{ field: 'query.from', expected: `a time before ${to}`, received: from }];
+      throw new ApiError('validation_failed', 'The time ends before it begins.', { errors });
+    }
+    const { rows, complete } = await endedWithin(approvals, { from, to });
+    return ok(metricsOf(rows, { from, to }, complete));
+  }),
+
   route(routes.listApprovalRules, async () => ok({ rules: configuration.approvalRules })),
 
   route(routes.dryRunApprovalRules, async ({ actor, body }) => {
@@ -90,13 +107,23 @@ export const handler = apiHandler(environment, [
     }
     throw new ApiError('conflict', 'The standing approval is being used right now. Try again.');
   }),
+
+  ...approvalPages({
+    ...{ approvals, nonces: dynamoNonces(environment.EPHEMERA_TABLE), clock },
+    ...{ seenRequest, viewOf, change, decideAs, whyNot },
+  }),
 ]);
 
+type Change = (request: Approval) => ChangeOutcome | Promise<ChangeOutcome>;
+
+const changed = async (actor: Actor, approvalId: string, wanted: Change) =>
+  ok(await viewOf(await change(actor, approvalId, wanted)));
+
 /** Makes a change of a request that the actor may see; what refuses it is the answer. */
-async function changed(actor: Actor, approvalId: string, change: (request: Approval) => ChangeOutcome | Promise<ChangeOutcome>) {
+async function change(actor: Actor, approvalId: string, wanted: Change): Promise<Approval> {
   await seenRequest(actor, approvalId);
   const { row } = await updateApproval(approvals, approvalId, clock.now(), async (request) => {
-    const outcome = await change(request);
+    const outcome = await wanted(request);
     if (outcome.outcome === 'refused') throw new ApiError(outcome.code, outcome.detail);
     return outcome;
   });
@@ -107,7 +134,18 @@ async function changed(actor: Actor, approvalId: string, change: (request: Appro
       .complete(row.task_token)
       .catch((error: unknown) => log.error('waking the machine failed', error, { approval_id: row.approval_id }));
   }
-  return ok(await viewOf(row));
+  return row;
+}
+
+/** In the words in which the decision itself would be refused; whatever a version wants of it, somebody may decide on one of them. */
+async function whyNot(actor: Actor, row: Approval): Promise<string | null> {
+  if (row.status !== 'open') return `This request is ${row.status}; there is nothing left to decide.`;
+  if (hasExpired(row, clock.now())) return 'This request has expired; nothing runs.';
+  if (!authorize(actor, 'approve')) return 'Deciding needs the permission approve.';
+  const delegators = await delegatorsOf(identities, row);
+  const capacities = decidable(row).map((digest) => capacityOf(row, actor, digest, clock.now(), delegators));
+  const refusals = capacities.flatMap((capacity) => (capacity.may ? [] : [capacity.detail]));
+  return refusals.length === capacities.length ? (refusals[0] ?? 'Nobody decides this.') : null;
 }
 
 async function viewOf(row: Approval): Promise<ApprovalView> {
@@ -115,6 +153,8 @@ async function viewOf(row: Approval): Promise<ApprovalView> {
   const context = await contextOf({ executions, approvals, identities, objects, configuration }, row, manifest);
   return approvalViewOf(row, manifest, context, clock.now());
 }
+
+const METRICS_MS = 30 * 86_400_000;
 
 const OPENING_TRIES = 20;
 const OPENING_PAUSE_MS = 100;

@@ -1,9 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { cognitoSignIn } from '../../adapters/cognito/sign-in.ts';
 import { dynamoIdentities } from '../../adapters/dynamo/identities.ts';
+import { dynamoPageSessions } from '../../adapters/dynamo/page-sessions.ts';
 import { dynamoChallenges, dynamoSessions } from '../../adapters/dynamo/sessions.ts';
 import { invokeLater } from '../../adapters/lambda/invoke.ts';
 import * as routes from '../../contracts/routes/auth.ts';
+import * as pageRoutes from '../../contracts/routes/page-session.ts';
+import * as signInRoutes from '../../contracts/routes/page-sign-in.ts';
 import type { Actor } from '../../core/identity/actor.ts';
 import {
   answerChallenge,
@@ -19,19 +22,44 @@ import { environmentOf } from '../../runtime/environment.ts';
 import { ApiError } from '../../runtime/errors.ts';
 import { log } from '../../runtime/log.ts';
 import { clock, wait } from '../../runtime/system.ts';
+import { refusalOf, refused } from './answers.ts';
+import { forgetPage, getPage, openPage, renewPage } from './page.ts';
+import { pageSignIn } from './page-sign-in.ts';
+import { signInPages } from './pages.ts';
 
 const environment = environmentOf('api/auth');
-const { jwt, mfa } = readConfiguration().security.authentication;
+const { authentication, authorization } = readConfiguration().security;
+const { jwt, mfa, sso } = authentication;
+const rules = { groupRoles: sso.group_roles, known: Object.keys(authorization.roles) };
+const pageUrl = environment.SIGN_IN_PAGE_URL;
+const pageClientId = environment.PAGE_CLIENT_ID;
 const parts = {
-  pool: cognitoSignIn(environment.USER_POOL_CLIENT_ID),
+  pool: cognitoSignIn(environment.USER_POOL_CLIENT_ID, rules),
+  pagePool: cognitoSignIn(pageClientId ?? environment.USER_POOL_CLIENT_ID, rules),
   identities: dynamoIdentities({ identity: environment.IDENTITY_TABLE, audit: environment.AUDIT_TABLE }),
   challenges: dynamoChallenges(environment.EPHEMERA_TABLE),
   sessions: dynamoSessions(environment.EPHEMERA_TABLE),
-  settings: { mfaRoles: mfa.required_for_roles, sessionSeconds: jwt.refresh_token_ttl },
+  pages: dynamoPageSessions(environment.EPHEMERA_TABLE),
+  freshSeconds: jwt.access_token_ttl,
+  settings: {
+    mfaRoles: mfa.required_for_roles,
+    sessionSeconds: jwt.refresh_token_ttl,
+    secondFactorProviders: sso.providers.filter((provider) => provider.second_factor).map(({ name }) => name),
+  },
   now: clock.now,
   wait,
   random: () => randomBytes(32).toString('base64url'),
 };
+
+const elsewhere =
+  pageUrl !== undefined && pageClientId !== undefined
+    ? pageSignIn(parts, {
+        page: { url: pageUrl, clientId: pageClientId },
+        userPoolId: environment.USER_POOL_ID,
+        identityTable: environment.IDENTITY_TABLE,
+        rules,
+      })
+    : null;
 
 export const handler = apiHandler(environment, [
   route(routes.login, async ({ body }) => answered(await signIn(parts, body.email, body.password))),
@@ -48,34 +76,49 @@ export const handler = apiHandler(environment, [
     return ok(given);
   }),
 
-  route(routes.logout, async ({ actor }) => {
-    const { credential } = actor;
+  route(routes.logout, async (request) => {
+    const { credential } = request.actor;
     if (credential.kind === 'api_key') throw new ApiError('forbidden', 'A key has no session. Revoke the key instead.');
-    if ((await endSession(parts, actor, credential.session_id)) === 'busy') throw busy();
-    await closeConnections(actor);
-    return ok({ ended: 'session' as const });
+    return { ...ok({ ended: 'session' as const }), ...(await endOwn(request, credential.session_id)) };
   }),
 
-  route(routes.revokeSessions, async ({ actor }) => {
+  route(routes.revokeSessions, async (request) => {
+    const { actor } = request;
     if (actor.credential.kind === 'api_key') throw new ApiError('forbidden', 'Sign in to end your sessions.');
     if ((await endAllSessions(parts, actor)) === 'busy') throw busy();
     await closeConnections(actor);
-    return ok({ ended: 'all_sessions' as const });
+    return { ...ok({ ended: 'all_sessions' as const }), ...(await forgetPage(parts, request)) };
   }),
+
+  route(pageRoutes.openPageSession, (request) => openPage(parts, request)),
+  route(pageRoutes.getPageSession, (request) => getPage(parts, request)),
+  route(pageRoutes.renewPageSession, (request) => renewPage(parts, request)),
+
+  route(signInRoutes.beginPageSignIn, async (request) => {
+    if (!elsewhere) throw nowhereElse();
+    return elsewhere.begin(request);
+  }),
+  route(signInRoutes.finishPageSignIn, async (request) => {
+    if (!elsewhere) throw nowhereElse();
+    return await elsewhere.finish(request);
+  }),
+
+  ...signInPages({ parts, providers: elsewhere ? sso.providers.map(({ name }) => name) : [], endOwn }),
 ]);
 
 function answered(answer: SignInAnswer) {
   if (answer.outcome === 'signed_in') return { status: 200 as const, body: answer.tokens };
   if (answer.outcome === 'challenged') return { status: 202 as const, body: answer.challenge };
-  if (answer.outcome === 'slow_down') throw new ApiError('too_many_requests', 'Too many sign-ins. Try again in a minute.');
-  if (answer.outcome === 'unfit_password') {
-    const errors = [{ field: 'body.new_password', expected: answer.detail.slice(0, 300), received: 'another' }];
-    throw new ApiError('validation_failed', 'This password does not do.', { errors });
-  }
-  throw refused();
+  throw refusalOf(answer);
 }
 
-const refused = (): ApiError => new ApiError('unauthenticated', 'These credentials are not valid.');
+const nowhereElse = (): ApiError => new ApiError('not_found', 'Nobody signs in on another page here: see authentication.sso.');
+async function endOwn(request: Parameters<typeof forgetPage>[1], sessionId: string): Promise<{ cookies?: string[] }> {
+  if ((await endSession(parts, request.actor, sessionId)) === 'busy') throw busy();
+  await closeConnections(request.actor);
+  return await forgetPage(parts, request);
+}
+
 const busy = (): ApiError => new ApiError('unavailable', 'Others change this user right now. Try again.');
 
 /** Connections look again whether they may stay. They also do so at each subscription, should this not reach them. */

@@ -1,10 +1,11 @@
 import type { ExecutionResult } from '../../contracts/execution.ts';
 import type { Upload } from '../../contracts/file.ts';
 import { type execute as executeRoute, LONG_POLL_MAX_SECONDS } from '../../contracts/routes/executions.ts';
-import { appendToChain, EMPTY_CHAIN } from '../../core/audit/chain.ts';
+import { appendToChain, detailsAt, EMPTY_CHAIN } from '../../core/audit/chain.ts';
 import type { RepeatOutcome } from '../../core/execution/ports.ts';
 import { blobKey, type InputFile, prepareSubmission } from '../../core/execution/submit.ts';
 import { adoptUpload } from '../../core/execution/uploads.ts';
+import { mostOpen } from '../../core/policy/limits.ts';
 import { canonicalJson, sha256 } from '../../core/text/json.ts';
 import type { ApiAnswer, ApiRequest } from '../../runtime/api-handler.ts';
 import { ApiError } from '../../runtime/errors.ts';
@@ -27,7 +28,12 @@ export async function execute(parts: Parts, request: Request): Promise<ApiAnswer
 async function submit(parts: Parts, request: Request): Promise<string> {
   const now = parts.clock.now();
   const key = idempotencyKey(request);
-  const [repeat, uploads] = await Promise.all([key && parts.executions.findRepeat(key), announcedUploads(parts, request.body)]);
+  const mayHaveOpen = mostOpen(parts.configuration, request.actor.roles);
+  const [repeat, uploads, open] = await Promise.all([
+    key && parts.executions.findRepeat(key),
+    announcedUploads(parts, request.body),
+    parts.executions.countOpen(request.actor.user_id, mayHaveOpen),
+  ]);
   // What was uploaded for the first one may be gone by now.
   if (repeat) return firstUnderKey(repeat);
   const prepared = prepareSubmission(request.body, {
@@ -50,6 +56,12 @@ async function submit(parts: Parts, request: Request): Promise<string> {
   if (prepared.outcome === 'invalid') {
     throw new ApiError('validation_failed', 'The request asks for what is not offered.', { errors: prepared.errors });
   }
+  if (open >= mayHaveOpen) {
+    throw new ApiError(
+      'too_many_requests',
+      `${open} of your executions are not done, and no more may be. Wait until some are, or cancel them.`,
+    );
+  }
   const { execution, manifestBytes, files } = prepared.submission;
   await adoptUploads(parts, files, now);
   await Promise.all([
@@ -62,7 +74,11 @@ async function submit(parts: Parts, request: Request): Promise<string> {
     action: 'submitted',
     actor: request.actor.user_id,
     at: now.toISOString(),
-    details: { digest: execution.digest, language: execution.language, approval_required: execution.approval.required },
+    details: detailsAt(execution.audit_level, {
+      digest: execution.digest,
+      language: execution.language,
+      approval_required: execution.approval.required,
+    }),
   });
   const created = await parts.executions.create(execution, record, key);
   if (created.outcome !== 'created') return firstUnderKey(created);

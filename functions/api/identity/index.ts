@@ -15,7 +15,7 @@ import { clock } from '../../runtime/system.ts';
 import { createApiKey, listApiKeys, revokeApiKey, rotateApiKey } from './keys.ts';
 
 const environment = environmentOf('api/identity');
-const { security } = readConfiguration();
+const { security, environments } = readConfiguration();
 const roleNames = Object.keys(security.authorization.roles);
 const identities = dynamoIdentities({ identity: environment.IDENTITY_TABLE, audit: environment.AUDIT_TABLE });
 const directory = cognitoDirectory(environment.USER_POOL_ID, roleNames);
@@ -30,6 +30,7 @@ const keyParts = {
   keys: dynamoApiKeys({ identity: environment.IDENTITY_TABLE, audit: environment.AUDIT_TABLE }),
   usage: dynamoKeyUsage(environment.EPHEMERA_TABLE),
   settings: security.authentication.api_keys,
+  environments: Object.keys(environments),
   now: clock.now,
 };
 

@@ -3,13 +3,13 @@ import type { ApiKeyRecord } from '../../contracts/api-key.ts';
 import type * as routes from '../../contracts/routes/api-keys.ts';
 import type { Actor } from '../../core/identity/actor.ts';
 import { authorize } from '../../core/identity/authorize.ts';
+import { refusedScope } from '../../core/identity/key-scope.ts';
 import {
   type ApiKeyStore,
   type KeySettings,
   type KeyUsageStore,
   keyViewOf,
   makeKey,
-  refusedScope,
   revokeKey,
   rotateKey,
 } from '../../core/identity/keys.ts';
@@ -20,6 +20,8 @@ export interface KeyParts {
   readonly keys: ApiKeyStore;
   readonly usage: KeyUsageStore;
   readonly settings: KeySettings;
+  /** The names of those that code can be run in. */
+  readonly environments: readonly string[];
   readonly now: () => Date;
   readonly lookAgainAt: (userId: string) => Promise<void>;
 }
@@ -29,17 +31,16 @@ const makerOf = ({ settings, now }: KeyParts) => ({ settings, randomHex, now: no
 
 const notFound = (): ApiError => new ApiError('not_found', 'There is no such resource, or it is not yours.');
 
-/** Keys are made by people: one that leaked must not be able to make others that outlive it. */
-function assertPerson(actor: Actor): void {
-  if (actor.credential.kind === 'api_key') throw new ApiError('forbidden', 'Sign in to do this: a key manages no keys.');
-}
+const isItself = ({ credential }: Actor, keyId: string): boolean => credential.kind === 'api_key' && credential.key_id === keyId;
+const isKey = (actor: Actor): boolean => actor.credential.kind === 'api_key';
 
 export async function createApiKey(
   parts: KeyParts,
   { actor, body }: ApiRequest<typeof routes.createApiKey>,
 ): Promise<ApiAnswer<typeof routes.createApiKey>> {
-  assertPerson(actor);
-  const errors = refusedScope(actor, body);
+  // One that leaked must not be able to make others that outlive it.
+  if (isKey(actor)) throw new ApiError('forbidden', 'Sign in to make a key: no key makes others.');
+  const errors = refusedScope(actor, body, parts.environments);
   if (errors.length > 0) throw new ApiError('validation_failed', 'A key never may more than its owner.', { errors });
   const made = makeKey(makerOf(parts), actor, body);
   await parts.keys.create(made.row, made.record);
@@ -50,11 +51,11 @@ export async function listApiKeys(
   parts: KeyParts,
   { actor, query }: ApiRequest<typeof routes.listApiKeys>,
 ): Promise<ApiAnswer<typeof routes.listApiKeys>> {
-  assertPerson(actor);
   const ownerId = query.user_id ?? actor.user_id;
+  const isManager = authorize(actor, 'manage_keys');
+  if (isKey(actor) && !isManager) throw new ApiError('forbidden', 'For a key this needs the permission manage_keys.');
   // Somebody else's, and those of nobody, are one empty list.
-  if (ownerId !== actor.user_id && !authorize(actor, 'manage_keys'))
-    return { status: 200, body: { api_keys: [], next_cursor: null } };
+  if (ownerId !== actor.user_id && !isManager) return { status: 200, body: { api_keys: [], next_cursor: null } };
   const page = await parts.keys.listOf(ownerId, query.limit ?? 50, query.cursor ?? null).catch(refuseCursor);
   const usage = await parts.usage.of(page.items.map((key) => key.key_id));
   const now = parts.now();
@@ -69,10 +70,10 @@ export async function rotateApiKey(
   { actor, params }: ApiRequest<typeof routes.rotateApiKey>,
 ): Promise<ApiAnswer<typeof routes.rotateApiKey>> {
   const before = await reachableKey(parts, actor, params.key_id);
-  // Whoever rotates is shown the successor, so an admin cannot do it for somebody else.
-  if (before.owner_id !== actor.user_id)
+  // Whoever rotates is shown the successor: not an admin in place of its owner, and not another key.
+  if (before.owner_id !== actor.user_id || (isKey(actor) && !isItself(actor, before.key_id)))
     throw new ApiError('forbidden', 'Only its owner is shown a key. Revoke this one instead.');
-  const rotated = rotateKey(makerOf(parts), actor.user_id, before);
+  const rotated = rotateKey(makerOf(parts), actor, before);
   if (rotated.outcome === 'refused') throw new ApiError('conflict', rotated.detail);
   const { successor, after, record } = rotated;
   const saved = await parts.keys.replace(before, after, record, { key: successor.row, record: successor.record });
@@ -88,7 +89,7 @@ export async function revokeApiKey(
 ): Promise<ApiAnswer<typeof routes.revokeApiKey>> {
   for (let tries = 0; tries < MAX_TRIES; tries += 1) {
     const before = await reachableKey(parts, actor, params.key_id);
-    const change = revokeKey(before, actor.user_id, parts.now());
+    const change = revokeKey(before, actor, parts.now());
     const isDone = !change || (await parts.keys.save(before, change.after, change.record)) === 'saved';
     if (isDone && change) await parts.lookAgainAt(before.owner_id);
     if (isDone) return { status: 200, body: keyViewOf(change?.after ?? before, undefined, parts.now()) };
@@ -96,12 +97,10 @@ export async function revokeApiKey(
   throw new ApiError('unavailable', 'Others change this key right now. Try again.');
 }
 
-/** One's own, when one signed in; the very key of the request; anybody's with `manage_keys`. */
+/** One's own, when one signed in; the very key of the request; anybody's with `manage_keys`, which no narrowed key has. */
 async function reachableKey(parts: KeyParts, actor: Actor, keyId: string): Promise<ApiKeyRecord> {
   const key = await parts.keys.get(keyId);
-  const isItself = actor.credential.kind === 'api_key' && actor.credential.key_id === keyId;
-  const isOwn = actor.credential.kind !== 'api_key' && key?.owner_id === actor.user_id;
-  const isManaged = actor.credential.kind !== 'api_key' && authorize(actor, 'manage_keys');
-  if (!key || !(isItself || isOwn || isManaged)) throw notFound();
+  const isOwn = !isKey(actor) && key?.owner_id === actor.user_id;
+  if (!key || !(isItself(actor, keyId) || isOwn || authorize(actor, 'manage_keys'))) throw notFound();
   return key;
 }

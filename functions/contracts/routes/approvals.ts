@@ -10,8 +10,9 @@ import {
   standingApproval,
   withdrawalRequest,
 } from '../approval.ts';
+import { approvalMetrics } from '../approval-metrics.ts';
 import { approvalRule, operationType } from '../approval-rule.ts';
-import { requestedLimits } from '../execution.ts';
+import { requestedLimits, timestamp } from '../execution.ts';
 import { approvalId, standingApprovalId } from '../ids.ts';
 import { language } from '../manifest.ts';
 import { defineRoute } from '../route.ts';
@@ -98,6 +99,17 @@ export const listApprovalRules = defineRoute({
   permission: 'read_state',
   summary: 'The rules in force, by operation type, in the order in which they are looked at.',
   responses: { 200: z.object({ rules: z.record(operationType, z.array(ruleSettings)) }) },
+});
+
+export const getApprovalMetrics = defineRoute({
+  id: 'getApprovalMetrics',
+  method: 'GET',
+  path: '/api/v1/approvals/metrics',
+  permission: 'read_audit',
+  summary:
+    'How deciding goes: times, by approver and by rule, what expired, who disagreed, and what was approved faster than anybody reads. The last 30 days, unless asked otherwise.',
+  query: z.strictObject({ from: timestamp.optional(), to: timestamp.optional() }),
+  responses: { 200: approvalMetrics },
 });
 
 /** What is left out is what a submission without it would get; whoever asks is the requester unless others are named. */

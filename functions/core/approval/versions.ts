@@ -107,3 +107,7 @@ export function tighten(
     },
   };
 }
+
+/** The digests somebody can decide on, in the order of their versions. */
+export const decidable = ({ settled_digest: settled, versions }: Pick<Approval, 'settled_digest' | 'versions'>): string[] =>
+  settled === null ? versions.map((version) => version.digest) : [settled];

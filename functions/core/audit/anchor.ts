@@ -114,11 +114,18 @@ export const recordsIn = (archive: Uint8Array): AuditRecord[] =>
     .filter((line) => line !== '')
     .map((line) => auditRecord.parse(JSON.parse(line)));
 
+function anchorIn(bytes: Uint8Array): AuditAnchor | null {
+  try {
+    return auditAnchor.parse(JSON.parse(Buffer.from(bytes).toString('utf8')));
+  } catch {
+    return null;
+  }
+}
+
 /** What is wrong with an anchor and its archive, or null. `previous` is the one stored before it, as its bytes. */
 export function findAnchorFault(bytes: Uint8Array, archive: Uint8Array | null, previous: StoredAnchor | null): string | null {
-  const parsed = auditAnchor.safeParse(JSON.parse(Buffer.from(bytes).toString('utf8')));
-  if (!parsed.success) return 'it is no anchor';
-  const anchor = parsed.data;
+  const anchor = anchorIn(bytes);
+  if (!anchor) return 'it is no anchor';
   if (anchor.previous_hour !== (previous?.hour ?? null)) return `it names ${anchor.previous_hour} as the hour before it`;
   if (previous && anchor.previous_sha256 !== sha256(previous.bytes)) return 'the anchor before it was changed';
   if (!archive) return 'its records are missing';

@@ -1,5 +1,6 @@
 /** One hash chain per entity: each record names the hash of the one before it, so that no record can be changed or taken out unseen. */
 import type { AuditRecord } from '../../contracts/audit.ts';
+import type { AuditLevel } from '../../contracts/execution.ts';
 import { canonicalJson, type Json, sha256 } from '../text/json.ts';
 
 /** What happened, before it has a place in the chain. `details` must not hold code, tokens or secrets. */
@@ -17,6 +18,10 @@ export interface ChainEnd {
 }
 
 export const EMPTY_CHAIN: ChainEnd = { audit_length: 0, audit_head: '' };
+
+/** What a level leaves of the details. */
+export const detailsAt = (level: AuditLevel, details: AuditDraft['details']): AuditDraft['details'] =>
+  level === 'full' ? details : {};
 
 export function appendToChain(entityId: string, end: ChainEnd, draft: AuditDraft): { record: AuditRecord; end: ChainEnd } {
   const body = { entity_id: entityId, sequence: end.audit_length + 1, ...draft, previous_hash: end.audit_head };

@@ -12,7 +12,6 @@ export interface AuditFilter {
 export interface AuditLog {
   /** In order of their numbers, strongly consistent. */
   ofEntity(entityId: string): AsyncIterable<AuditRecord>;
-  get(entityId: string, sequence: number): Promise<AuditRecord | null>;
   /** Of all entities, newest hour first; a page may be short or empty while its cursor goes on. */
   list(filter: AuditFilter, limit: number, cursor: string | null): Promise<Page<AuditRecord>>;
 }

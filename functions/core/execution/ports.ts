@@ -43,10 +43,16 @@ export interface ExecutionStore {
     attempt: number,
     checkpoint: { phase: 'running' | 'collecting'; last_seq: number; output_offset: number },
   ): Promise<boolean>;
-  /** Rows that are not done, in one phase, those untouched longest first. Eventually consistent. */
-  listOpen(phase: Exclude<ExecutionPhase, 'done'>, limit: number): Promise<Execution[]>;
-  /** All of them, page by page: some wait for weeks, and must not hide those behind them. */
-  everyOpen(phase: Exclude<ExecutionPhase, 'done'>): AsyncIterable<Execution>;
+  /**
+   * Rows that are not done, in one phase, those untouched longest first; page by page, since some wait for weeks, and must not hide
+   * those behind them. Eventually consistent. A row that cannot be read is left out, and told of: it must not hide the others either.
+   */
+  everyOpen(
+    phase: Exclude<ExecutionPhase, 'done'>,
+    unreadable?: (executionId: string, error: unknown) => void,
+  ): AsyncIterable<Execution>;
+  /** How many of somebody's are not done, counted no further than `most`. Eventually consistent. */
+  countOpen(requesterId: string, most: number): Promise<number>;
   list(filter: ExecutionFilter, limit: number, cursor: string | null): Promise<Page<Execution>>;
   auditTrail(executionId: string): Promise<AuditRecord[]>;
 }

@@ -103,9 +103,25 @@ describe('the reconciler', () => {
       if (id === rows[1]) throw new Error('the service is busy');
       await start(id, attempt);
     };
-    expect(await reconcile(parts)).toMatchObject({ restarted: 2 });
+    expect(await reconcile(parts)).toMatchObject({ restarted: 2, faults: 1 });
     expect(started.sort()).toEqual([`${rows[0]}-2`, `${rows[2]}-2`].sort());
     expect(reported).toEqual([rows[1]]);
+  });
+
+  it('mends executions although approvals cannot be read, or a row among them', async () => {
+    const { parts, started, reported, add } = reconciler();
+    const id = await add(queuedExecution());
+    parts.approvals.list = async () => {
+      throw new Error('the index is away');
+    };
+    const { everyOpen } = parts.executions;
+    parts.executions.everyOpen = (phase, unreadable) => {
+      if (phase === 'queued') unreadable?.('exec_torn', new Error('no such phase'));
+      return everyOpen(phase);
+    };
+    expect(await reconcile(parts)).toMatchObject({ restarted: 1, faults: 2 });
+    expect(started).toEqual([`${id}-2`]);
+    expect(reported).toEqual(['approvals', 'exec_torn']);
   });
 
   it('is more patient with each attempt', async () => {

@@ -33,20 +33,25 @@ const BATCH = 100;
 /** What holds a sandbox first. */
 const OPEN_PHASES = ['running', 'collecting', 'starting', 'queued', 'awaiting_approval'] as const satisfies ExecutionPhase[];
 
-export async function reconcile(parts: ReconcilerParts): Promise<{ restarted: number; advanced: number; released: number }> {
-  let advanced = 0;
-  await isolated(parts, 'approvals', async () => {
-    advanced = await advanceApprovals(parts);
-  });
-  const restarted = await restartUnserved(parts);
-  const released = await releaseEnded(parts);
-  return { restarted, advanced, released };
+export async function reconcile(
+  given: ReconcilerParts,
+): Promise<{ restarted: number; advanced: number; released: number; faults: number }> {
+  let faults = 0;
+  const report: ReconcilerParts['report'] = (what, error) => {
+    faults += 1;
+    given.report(what, error);
+  };
+  const parts = { ...given, report };
+  const advanced = await isolated(parts, 'approvals', () => advanceApprovals(parts));
+  const restarted = await isolated(parts, 'executions nobody serves', () => restartUnserved(parts));
+  const released = await isolated(parts, 'places of ended executions', () => releaseEnded(parts));
+  return { restarted: restarted ?? 0, advanced: advanced ?? 0, released: released ?? 0, faults };
 }
 
 async function restartUnserved(parts: ReconcilerParts): Promise<number> {
   let restarted = 0;
   for (const phase of OPEN_PHASES) {
-    for await (const row of parts.executions.everyOpen(phase)) {
+    for await (const row of parts.executions.everyOpen(phase, parts.report)) {
       const agoMs = parts.clock.now().getTime() - Date.parse(row.updated_at);
       // Untouched longest come first: behind one touched a moment ago there is none to look at.
       if (agoMs < parts.untouchedMs) break;

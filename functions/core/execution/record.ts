@@ -1,5 +1,6 @@
 /** The last step of every execution: what is true of it is written down, once, whatever happened before. */
 import type { Execution } from '../../contracts/execution.ts';
+import type { RunEvent } from '../../contracts/sandbox-protocol.ts';
 import type { RecordInput, RecordOutput } from '../../contracts/tasks.ts';
 import type { ApprovalStore } from '../approval/ports.ts';
 import type { Clock } from '../clock.ts';
@@ -23,7 +24,7 @@ export async function record(parts: RecordParts, input: RecordInput): Promise<Re
 
   const events =
     row.phase === 'running' || row.phase === 'collecting' ? await readSegments(parts.objects, row.execution_id, 0) : [];
-  const failure = await failureOf(parts, input, row);
+  const failure = await failureOf(parts, input, row, events);
   const outcome = events.length > 0 || !failure ? outcomeOf(events, row.language, failure) : outcomeWithoutRun(failure);
   const lastSeq = events.at(-1)?.seq ?? 0;
   // Before the row says that it is done: whoever reads a finished run's log reads it there.
@@ -39,9 +40,16 @@ export async function record(parts: RecordParts, input: RecordInput): Promise<Re
 type Failure = Parameters<typeof outcomeWithoutRun>[0];
 
 /** Null when the `exit` event itself says how the run ended. */
-async function failureOf(parts: RecordParts, input: RecordInput, row: Execution): Promise<Failure | null> {
-  if (row.cancel_requested && input.kind !== 'result') return cancelled(row.cancel_requested);
+async function failureOf(
+  parts: RecordParts,
+  input: RecordInput,
+  row: Execution,
+  events: readonly RunEvent[],
+): Promise<Failure | null> {
   if (input.kind === 'result') return null;
+  // A program that had ended by itself was not cancelled, whoever asked for it later.
+  const exit = events.find((event) => event.type === 'exit');
+  if (row.cancel_requested && (!exit || exit.reason === 'cancelled')) return cancelled(row.cancel_requested);
   if (input.kind === 'failure') return { code: input.code, message: input.message };
   const approval = row.approval.approval_id ? await parts.approvals.get(row.approval.approval_id) : null;
   if (approval?.status === 'expired') {

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { configuration } from '../../../test/support/configuration.ts';
 import { actorOf, IMAGE_ID, NOW, newExecutionId } from '../../../test/support/entities.ts';
-import type { ExecuteRequest } from '../../contracts/execution.ts';
+import { CODE_MAX_BYTES, type ExecuteRequest, INPUT_DATA_MAX_BYTES } from '../../contracts/execution.ts';
 import type { Upload } from '../../contracts/file.ts';
 import { manifest as manifestSchema } from '../../contracts/manifest.ts';
 import type { Actor } from '../identity/actor.ts';
@@ -180,6 +180,28 @@ describe('input files', () => {
     const files = ['a', 'b', 'c'].map((path) => ({ path, file_id }));
     expect(submit({ files }, developer, [large])).toMatchObject({ outcome: 'invalid', errors: [{ field: 'body.files' }] });
     expect(submit({ files: files.slice(1) }, developer, [large])).toMatchObject({ outcome: 'accepted' });
+  });
+});
+
+describe('all that is said of a run', () => {
+  const control = '\u0001';
+
+  it('fits an answer and a sandbox, or is refused with its size', () => {
+    // Each part is within its own limit.
+    const code = `#${control.repeat(200 * 1024)}`;
+    const env = Object.fromEntries(Array.from({ length: 64 }, (_, index) => [`A${index}`, control.repeat(4096)]));
+    expect(submit({ code })).toMatchObject({ outcome: 'accepted' });
+    expect(submit({ env })).toMatchObject({ outcome: 'accepted' });
+    const refused = submit({ code, env });
+    expect(refused).toMatchObject({
+      outcome: 'invalid',
+      errors: [{ field: 'body', expected: expect.stringContaining('at most 2097152 bytes') }],
+    });
+  });
+
+  it('has room for the largest input there may be', () => {
+    const input_data = { text: 'x'.repeat(INPUT_DATA_MAX_BYTES - 20) };
+    expect(submit({ code: 'x'.repeat(CODE_MAX_BYTES), input_data })).toMatchObject({ outcome: 'accepted' });
   });
 });
 

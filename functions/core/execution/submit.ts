@@ -7,7 +7,7 @@ import type { FieldError } from '../../contracts/errors.ts';
 import type { ExecuteRequest, ExecutionIn } from '../../contracts/execution.ts';
 import { INPUT_FILES_MAX_BYTES, type Upload } from '../../contracts/file.ts';
 import { approvalIdOf } from '../../contracts/ids.ts';
-import { DIGEST_PREFIX, type Language, type Manifest, workspacePath } from '../../contracts/manifest.ts';
+import { DIGEST_PREFIX, type Language, MANIFEST_MAX_BYTES, type Manifest, workspacePath } from '../../contracts/manifest.ts';
 import { factsOfRun, ruleFor } from '../approval/rule.ts';
 import { EMPTY_CHAIN } from '../audit/chain.ts';
 import type { Actor } from '../identity/actor.ts';
@@ -143,6 +143,11 @@ export function prepareSubmission(
     context: request.context ?? {},
     image_id: context.imageId,
   };
+  const manifestBytes = Buffer.from(canonicalJson(manifest), 'utf8');
+  if (manifestBytes.byteLength > MANIFEST_MAX_BYTES) {
+    const expected = `at most ${MANIFEST_MAX_BYTES} bytes in code, input_data, env, args and context together, written as JSON`;
+    return { outcome: 'invalid', errors: [{ field: 'body', expected, received: `${manifestBytes.byteLength} bytes` }] };
+  }
   const assessment = review(configuration, manifest);
   if (isBlocked(configuration, assessment.level))
     return { outcome: 'blocked', level: assessment.level, findings: assessment.findings };
@@ -166,7 +171,6 @@ export function prepareSubmission(
     const expected = `a reason in words: the approval rule ${rule.name} asks for one`;
     return { outcome: 'invalid', errors: [{ field: 'body.justification', expected, received: 'nothing' }] };
   }
-  const manifestBytes = Buffer.from(canonicalJson(manifest), 'utf8');
   const at = now.toISOString();
   const maxConcurrent = mostConcurrent(configuration, actor.roles);
   const common = {
@@ -176,6 +180,7 @@ export function prepareSubmission(
     language: request.language,
     environment,
     security_profile: profile,
+    audit_level: configuration.profiles[profile].audit_level,
     ...(request.label === undefined ? {} : { label: request.label }),
     ...(team === null ? {} : { team }),
     ...(request.justification === undefined ? {} : { justification: request.justification }),

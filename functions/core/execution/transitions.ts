@@ -4,8 +4,8 @@
  */
 
 import type { ExecutionErrorCode } from '../../contracts/errors.ts';
-import type { Execution, ExecutionIn, ExecutionOutcome } from '../../contracts/execution.ts';
-import { type AuditDraft, appendToChain } from '../audit/chain.ts';
+import { type Execution, type ExecutionIn, type ExecutionOutcome, executionCommon } from '../../contracts/execution.ts';
+import { type AuditDraft, appendToChain, detailsAt } from '../audit/chain.ts';
 import type { Json } from '../text/json.ts';
 import type { ExecutionStore } from './ports.ts';
 
@@ -37,7 +37,12 @@ export async function update(
     if (!wanted && isKnown) continue;
     if (!row || !wanted) return { row, changed: false };
     const at = now.toISOString();
-    const draft: AuditDraft = { action: wanted.action, actor: wanted.actor, at, details: wanted.details ?? {} };
+    const draft: AuditDraft = {
+      action: wanted.action,
+      actor: wanted.actor,
+      at,
+      details: detailsAt(row.audit_level, wanted.details ?? {}),
+    };
     const { record, end } = appendToChain(executionId, row, draft);
     const after: Execution = { ...wanted.next, updated_at: at, ...end };
     if ((await store.save(row, after, record)) === 'saved') return { row: after, changed: true };
@@ -45,53 +50,8 @@ export async function update(
   throw new Error(`execution ${executionId} was written by others ${MAX_TRIES} times in a row`);
 }
 
-/** The fields every phase has, without those of a phase that is left. */
-function commonOf(row: Execution) {
-  const {
-    execution_id,
-    attempt,
-    requester,
-    language,
-    environment,
-    security_profile,
-    label,
-    justification,
-    digest,
-    image_id,
-    manifest_key,
-    limits,
-    timeout_seconds,
-    max_concurrent,
-    approval,
-    created_at,
-    updated_at,
-    audit_length,
-    audit_head,
-    cancel_requested,
-  } = row;
-  return {
-    execution_id,
-    attempt,
-    requester,
-    language,
-    environment,
-    security_profile,
-    digest,
-    image_id,
-    manifest_key,
-    limits,
-    timeout_seconds,
-    approval,
-    created_at,
-    updated_at,
-    audit_length,
-    audit_head,
-    ...(max_concurrent === undefined ? {} : { max_concurrent }),
-    ...(label === undefined ? {} : { label }),
-    ...(justification === undefined ? {} : { justification }),
-    ...(cancel_requested === undefined ? {} : { cancel_requested }),
-  };
-}
+/** The fields every phase has, without those of a phase that is left. By the schema: one forgotten here would be lost for good. */
+const commonOf = (row: Execution) => executionCommon.parse(row);
 
 /** What the approvers agreed to, where that is not what was submitted but the same with tighter limits. */
 export type Approved = Pick<Execution, 'digest' | 'manifest_key' | 'limits' | 'timeout_seconds'>;

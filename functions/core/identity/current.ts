@@ -1,7 +1,8 @@
 /** Whether what somebody proved a while ago still counts, and what they may do now. */
 import type { IdentityRecord } from '../../contracts/identity.ts';
 import { type Actor, permissionsOf, type RolePermissions } from './actor.ts';
-import { type ApiKeyStore, mayBeUsed, permissionsOfKey } from './keys.ts';
+import { permissionsOfKey } from './key-scope.ts';
+import { type ApiKeyStore, mayBeUsed } from './keys.ts';
 
 /**
  * Tokens count whole seconds: one made in the second of a revocation is taken for one made before it. A session that ended takes all

@@ -13,12 +13,12 @@ import {
   type CreateApiKeyRequest,
 } from '../../contracts/api-key.ts';
 import type { AuditRecord } from '../../contracts/audit.ts';
-import type { FieldError } from '../../contracts/errors.ts';
-import type { IdentityRecord, Permission } from '../../contracts/identity.ts';
+import type { IdentityRecord } from '../../contracts/identity.ts';
 import { appendToChain, EMPTY_CHAIN } from '../audit/chain.ts';
 import type { Page } from '../page.ts';
 import { sha256 } from '../text/json.ts';
 import type { Actor } from './actor.ts';
+import { mayBeGiven } from './key-scope.ts';
 
 export interface ApiKeyStore {
   get(keyId: string): Promise<ApiKeyRecord | null>;
@@ -33,6 +33,8 @@ export interface ApiKeyStore {
     successor: { key: ApiKeyRecord; record: AuditRecord },
   ): Promise<'saved' | 'conflict'>;
   listOf(ownerId: string, limit: number, cursor: string | null): Promise<Page<ApiKeyRecord>>;
+  /** Those whose owner is to be told by then that they are due for rotation; the longest due first. */
+  dueForRotation(by: Date, limit: number): Promise<ApiKeyRecord[]>;
 }
 
 export interface KeyUsageStore {
@@ -76,8 +78,10 @@ export const mayBeUsed = (key: ApiKeyRecord, now: Date): boolean => !['revoked',
 
 export function keyViewOf(key: ApiKeyRecord, usage: ApiKeyUsage | undefined, now: Date): ApiKeyView {
   const { sha256: _, audit_length: __, audit_head: ___, ...shown } = key;
-  return { ...shown, status: statusOf(key, now), ...(usage ?? { last_used_at: null, last_used_address: null }) };
+  return { ...shown, status: statusOf(key, now), ...(usage ?? NEVER_USED) };
 }
+
+const NEVER_USED: ApiKeyUsage = { last_used_at: null, last_used_address: null, minutes_used: 0 };
 
 interface KeyMaker {
   readonly settings: KeySettings;
@@ -92,42 +96,23 @@ export interface NewKey {
   readonly record: AuditRecord;
 }
 
-/** What is asked for beyond what the owner has, by field; empty when the key can be made. */
-export function refusedScope(owner: Actor, request: CreateApiKeyRequest): FieldError[] {
-  const errors: FieldError[] = [];
-  const held = owner.permissions.join(', ');
-  for (const permission of request.permissions ?? []) {
-    if (!owner.permissions.includes(permission))
-      errors.push({ field: 'body.permissions', expected: `some of what you have: ${held}`, received: permission });
-  }
-  for (const team of request.resources?.teams ?? []) {
-    if (!owner.teams.includes(team) && !owner.permissions.includes('view_all_teams'))
-      errors.push({ field: 'body.resources.teams', expected: `some of your teams: ${owner.teams.join(', ')}`, received: team });
-  }
-  return errors;
-}
-
 export function makeKey(maker: KeyMaker, owner: Actor, request: CreateApiKeyRequest): NewKey {
   const permissions = request.permissions ?? owner.permissions;
-  const expires = request.expires_in_days === undefined ? [] : [after(maker.now, request.expires_in_days * 24 * HOUR_MS)];
-  return make(maker, owner.user_id, {
+  return make(maker, whoOf(owner), {
     owner_id: owner.user_id,
     name: request.name,
-    permissions: permissions.filter((permission) => permission !== 'approve'),
+    permissions: permissions.filter((permission) => mayBeGiven(permission, request.resources ?? {})),
     resources: request.resources ?? {},
     predecessor_id: null,
-    expires,
+    expires_at: request.expires_in_days === undefined ? null : after(maker.now, request.expires_in_days * 24 * HOUR_MS),
   });
 }
 
 function make(
   { settings, randomHex, now }: KeyMaker,
-  actor: string,
-  what: Pick<ApiKeyRecord, 'owner_id' | 'name' | 'permissions' | 'resources' | 'predecessor_id'> & {
-    readonly expires: readonly string[];
-  },
+  who: Who,
+  given: Pick<ApiKeyRecord, 'owner_id' | 'name' | 'permissions' | 'resources' | 'predecessor_id' | 'expires_at'>,
 ): NewKey {
-  const { expires, ...given } = what;
   const idDigits = randomHex(24);
   const key = formatKey(idDigits, randomHex(64));
   const dueMs = settings.auto_rotation_days * 24 * HOUR_MS;
@@ -137,16 +122,21 @@ function make(
     sha256: sha256(key),
     created_at: now.toISOString(),
     rotation_due_at: after(now, dueMs),
-    ends_at: earliest(after(now, dueMs + settings.overlap_hours * HOUR_MS), ...expires),
+    rotation_told_at: null,
+    ends_at: earliest(
+      after(now, dueMs + settings.overlap_hours * HOUR_MS),
+      ...(given.expires_at === null ? [] : [given.expires_at]),
+    ),
     successor_id: null,
     revoked_at: null,
     ...EMPTY_CHAIN,
   };
   const { record, end } = appendToChain(row.key_id, EMPTY_CHAIN, {
     action: 'key_created',
-    actor,
+    actor: who.actor,
     at: now.toISOString(),
     details: {
+      ...who.details,
       owner_id: row.owner_id,
       permissions: row.permissions,
       resources: { ...row.resources },
@@ -168,7 +158,7 @@ export type RotationOutcome =
   | { readonly outcome: 'refused'; readonly detail: string };
 
 /** The successor has the same scope and a life of its own; an end that was asked for when the first was made still holds. */
-export function rotateKey(maker: KeyMaker, actor: string, before: ApiKeyRecord): RotationOutcome {
+export function rotateKey(maker: KeyMaker, actor: Actor, before: ApiKeyRecord): RotationOutcome {
   const status = statusOf(before, maker.now);
   if (status === 'rotated') {
     return {
@@ -178,10 +168,9 @@ export function rotateKey(maker: KeyMaker, actor: string, before: ApiKeyRecord):
   }
   if (status === 'revoked' || status === 'expired')
     return { outcome: 'refused', detail: `This key is ${status}. Make a new one.` };
-  const { owner_id, name, permissions, resources } = before;
-  const natural = after(new Date(before.rotation_due_at), maker.settings.overlap_hours * HOUR_MS);
-  const expires = before.ends_at < natural ? [before.ends_at] : [];
-  const successor = make(maker, actor, { owner_id, name, permissions, resources, predecessor_id: before.key_id, expires });
+  const { owner_id, name, permissions, resources, expires_at } = before;
+  const who = whoOf(actor);
+  const successor = make(maker, who, { owner_id, name, permissions, resources, predecessor_id: before.key_id, expires_at });
   const changed = {
     ...before,
     successor_id: successor.row.key_id,
@@ -189,20 +178,36 @@ export function rotateKey(maker: KeyMaker, actor: string, before: ApiKeyRecord):
   };
   const { record, end } = appendToChain(before.key_id, before, {
     action: 'key_rotated',
-    actor,
+    actor: who.actor,
     at: maker.now.toISOString(),
-    details: { successor_id: successor.row.key_id, ends_at: changed.ends_at },
+    details: { ...who.details, successor_id: successor.row.key_id, ends_at: changed.ends_at },
   });
   return { outcome: 'rotated', successor, before, after: { ...changed, ...end }, record };
 }
 
 /** Null when there is nothing to do. */
-export function revokeKey(before: ApiKeyRecord, actor: string, now: Date): { after: ApiKeyRecord; record: AuditRecord } | null {
+export function revokeKey(before: ApiKeyRecord, actor: Actor, now: Date): KeyChange | null {
   if (before.revoked_at !== null) return null;
   const at = now.toISOString();
-  const { record, end } = appendToChain(before.key_id, before, { action: 'key_revoked', actor, at, details: {} });
+  const { record, end } = appendToChain(before.key_id, before, { action: 'key_revoked', ...whoOf(actor), at });
   return { after: { ...before, revoked_at: at, ...end }, record };
 }
+
+export interface KeyChange {
+  readonly after: ApiKeyRecord;
+  readonly record: AuditRecord;
+}
+
+interface Who {
+  readonly actor: string;
+  readonly details: { readonly with_key?: string };
+}
+
+/** Where a key did something, the record says which. */
+const whoOf = ({ user_id, credential }: Actor): Who => ({
+  actor: user_id,
+  details: credential.kind === 'api_key' ? { with_key: credential.key_id } : {},
+});
 
 /** What no key's hash is. */
 const NO_HASH = '0'.repeat(64);
@@ -228,6 +233,3 @@ export async function verifyKey(
   if (!key || !owner || !isRight || owner.disabled || !mayBeUsed(key, now)) return null;
   return { key, owner };
 }
-
-export const permissionsOfKey = (key: ApiKeyRecord, ofOwner: readonly Permission[]): Permission[] =>
-  ofOwner.filter((permission) => permission !== 'approve' && key.permissions.includes(permission));

@@ -1,102 +1,13 @@
-import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { actorOf, NOW } from '../../../test/support/entities.ts';
-import { memoryIdentities } from '../../../test/support/memory/identities.ts';
-import type { PendingChallenge, Session } from '../../contracts/sign-in.ts';
+import { signInWorld } from '../../../test/support/sign-in-world.ts';
+import { appendToChain } from '../audit/chain.ts';
 import { isAccepted } from './current.ts';
-import {
-  answerChallenge,
-  endAllSessions,
-  endSession,
-  type PoolAnswer,
-  type PoolTokens,
-  refreshAccessToken,
-  type SignInParts,
-  signIn,
-} from './sign-in.ts';
-
-/** A pool with one user, who has or has not an authenticator app, and everything around it in memory. */
-function world({ roles = ['developer'], mfaRoles = ['operator'] }: { roles?: string[]; mfaRoles?: string[] } = {}) {
-  const state = { now: NOW.getTime(), hasApp: false, sessions: 0, revoked: [] as string[] };
-  const challenges = new Map<string, PendingChallenge & { tries: number }>();
-  const sessions = new Map<string, Session>();
-  const tokens = (sessionId: string): PoolTokens => ({
-    ...{ user_id: 'user-1', email: 'a@b.c', roles, access_token: 'access', id_token: 'id', expires_in_seconds: 900 },
-    refresh_token: `pool-${sessionId}`,
-    session_id: sessionId,
-  });
-  const opened = (): PoolAnswer => {
-    state.sessions += 1;
-    return { outcome: 'signed_in', tokens: tokens(`session-${state.sessions}`) };
-  };
-  const parts: SignInParts = {
-    identities: memoryIdentities(),
-    settings: { mfaRoles, sessionSeconds: 3600 },
-    now: () => new Date(state.now),
-    wait: async (milliseconds) => {
-      state.now += milliseconds;
-    },
-    random: () => randomBytes(32).toString('base64url'),
-    pool: {
-      withPassword: async (_, password) => {
-        if (password !== 'right') return { outcome: 'refused' };
-        return state.hasApp ? { outcome: 'challenged', kind: 'mfa', session: 's' } : opened();
-      },
-      withCode: async (_email, _session, code) => (code === '111111' ? opened() : { outcome: 'refused' }),
-      withNewPassword: async () => ({ outcome: 'refused' }),
-      withRefreshToken: async (token) =>
-        state.revoked.includes(token)
-          ? { outcome: 'refused' }
-          : { outcome: 'signed_in', tokens: tokens(token.replace('pool-', '')) },
-      readHeld: (held) => ({ ...tokens(held.refresh_token.replace('pool-', '')), ...held }),
-      beginSecondFactor: async () => 'SECRET',
-      finishSecondFactor: async (_, code) => {
-        state.hasApp = code === '111111';
-        return state.hasApp ? 'set_up' : 'wrong_code';
-      },
-      revoke: async (token) => void state.revoked.push(token),
-    },
-    challenges: {
-      put: async (id, pending) => void challenges.set(id, { ...pending, tries: 0 }),
-      attempt: async (id, now, most) => {
-        const pending = challenges.get(id);
-        if (!pending || pending.tries >= most || now.toISOString() >= pending.expires_at) return null;
-        pending.tries += 1;
-        return pending;
-      },
-      remove: async (id) => void challenges.delete(id),
-    },
-    sessions: {
-      create: async (session) => void sessions.set(session.session_id, session),
-      get: async (id) => structuredClone(sessions.get(id) ?? null),
-      rotate: async (session, next) => {
-        const row = sessions.get(session.session_id);
-        if (!row || row.ended || row.current_sha256 !== session.current_sha256) return false;
-        sessions.set(session.session_id, { ...row, previous_sha256: row.current_sha256, ...next });
-        return true;
-      },
-      end: async (id) => {
-        const row = sessions.get(id);
-        if (row) sessions.set(id, { ...row, ended: true });
-      },
-    },
-  };
-  const enter = async () => {
-    const answer = await signIn(parts, 'a@b.c', 'right');
-    if (answer.outcome !== 'signed_in') throw new Error(answer.outcome);
-    return answer.tokens.refresh_token;
-  };
-  const goOn = async (token: string) => {
-    const answer = await refreshAccessToken(parts, token);
-    if (answer.outcome !== 'signed_in') throw new Error(answer.outcome);
-    return answer.tokens.refresh_token;
-  };
-  return { parts, state, sessions, enter, goOn };
-}
+import { answerChallenge, endAllSessions, endSession, refreshAccessToken, signIn, signInFromPage } from './sign-in.ts';
 
 describe('a refresh token', () => {
   it('that comes again after its time ends the session for whoever has copies of it', async () => {
-    const { parts, state, enter, goOn } = world();
+    const { parts, state, enter, goOn } = signInWorld();
     const first = await enter();
     const second = await goOn(first);
     state.now += 10_001;
@@ -106,7 +17,7 @@ describe('a refresh token', () => {
   });
 
   it('that comes again at once, because an answer was lost, gets another', async () => {
-    const { state, enter, goOn } = world();
+    const { state, enter, goOn } = signInWorld();
     const first = await enter();
     await goOn(first);
     state.now += 9000;
@@ -114,14 +25,14 @@ describe('a refresh token', () => {
   });
 
   it('used by two at the same moment serves one of them', async () => {
-    const { parts, enter } = world();
+    const { parts, enter } = signInWorld();
     const token = await enter();
     const answers = await Promise.all([refreshAccessToken(parts, token), refreshAccessToken(parts, token)]);
     expect(answers.map(({ outcome }) => outcome).sort()).toEqual(['refused', 'signed_in']);
   });
 
   it('is worth nothing once the session’s time is over', async () => {
-    const { parts, state, enter } = world();
+    const { parts, state, enter } = signInWorld();
     const token = await enter();
     state.now += 3600_000;
     expect(await refreshAccessToken(parts, token)).toEqual({ outcome: 'refused' });
@@ -130,7 +41,7 @@ describe('a refresh token', () => {
 
 describe('a role that wants a second factor', () => {
   it('gets no tokens before there is one', async () => {
-    const { parts, sessions } = world({ roles: ['operator'] });
+    const { parts, sessions } = signInWorld({ roles: ['operator'] });
     const answer = await signIn(parts, 'a@b.c', 'right');
     expect(answer).toMatchObject({ outcome: 'challenged', challenge: { challenge: 'set_up_mfa', secret: 'SECRET' } });
     expect(JSON.stringify(answer)).not.toContain('access"');
@@ -144,7 +55,7 @@ describe('a role that wants a second factor', () => {
   });
 
   it('has three tries and three minutes for its code', async () => {
-    const { parts, state } = world();
+    const { parts, state } = signInWorld();
     state.hasApp = true;
     const begin = async () => {
       const answer = await signIn(parts, 'a@b.c', 'right');
@@ -162,7 +73,7 @@ describe('a role that wants a second factor', () => {
 
 describe('the end of a session', () => {
   it('holds for its access tokens, and not for those of others', async () => {
-    const { parts, enter } = world();
+    const { parts, enter } = signInWorld();
     const token = await enter();
     await enter();
     await endSession(parts, actorOf(['developer']), 'session-1');
@@ -175,12 +86,46 @@ describe('the end of a session', () => {
   });
 
   it('of all sessions leaves none, and the next sign-in waits until its token counts as later', async () => {
-    const { parts, state, enter } = world();
+    const { parts, state, enter } = signInWorld();
     const tokens = [await enter(), await enter()];
     await endAllSessions(parts, actorOf(['developer']));
     for (const token of tokens) expect(await refreshAccessToken(parts, token)).toEqual({ outcome: 'refused' });
     const before = state.now;
     await enter();
     expect(state.now - before).toBeGreaterThanOrEqual(1000);
+  });
+});
+
+describe('signing in on another page', () => {
+  const given = (world: ReturnType<typeof signInWorld>, provider: string | null) => ({ ...world.tokens('session-9'), provider });
+
+  it('opens a session that goes on as the client of that page', async () => {
+    const world = signInWorld();
+    const answer = await signInFromPage(world.parts, given(world, null));
+    expect(answer).toMatchObject({ outcome: 'signed_in', session: { client: 'page', session_id: 'session-9' } });
+    await endSession(world.parts, actorOf(['developer']), 'session-9');
+    expect(world.state.revoked).toEqual(['page:pool-session-9']);
+  });
+
+  it('does for a role that wants a second factor only at a provider that asks for one', async () => {
+    for (const [provider, outcome] of [
+      [null, 'refused'],
+      ['Other', 'refused'],
+      ['Okta', 'signed_in'],
+    ] as const) {
+      const world = signInWorld({ roles: ['operator'] });
+      expect((await signInFromPage(world.parts, given(world, provider))).outcome, String(provider)).toBe(outcome);
+      expect(world.sessions.size).toBe(outcome === 'signed_in' ? 1 : 0);
+      expect(world.state.revoked).toEqual(outcome === 'signed_in' ? [] : ['page:pool-session-9']);
+    }
+  });
+
+  it('does not bring back somebody who is disabled', async () => {
+    const world = signInWorld();
+    const before = await world.parts.identities.rememberSignIn(given(world, 'Okta'));
+    const draft = { action: 'user_changed', actor: 'admin', at: NOW.toISOString(), details: {} };
+    const { record, end } = appendToChain('user#user-1', before, draft);
+    await world.parts.identities.save(before, { ...before, disabled: true, ...end }, record);
+    expect(await signInFromPage(world.parts, given(world, 'Okta'))).toEqual({ outcome: 'refused' });
   });
 });

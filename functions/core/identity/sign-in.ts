@@ -2,7 +2,7 @@
  * Signing in, staying signed in, and the end of it. Whatever the user pool says is not enough by itself: a role may want a second
  * factor, a user may be disabled, a session may have ended. Refresh tokens are ours and work once; the pool's own never leaves.
  */
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { timingSafeEqual } from 'node:crypto';
 import type { IdentityRecord } from '../../contracts/identity.ts';
 import {
   type Challenge,
@@ -14,10 +14,13 @@ import {
   type Tokens,
 } from '../../contracts/sign-in.ts';
 import { appendToChain } from '../audit/chain.ts';
+import { sha256 as hashOf } from '../text/json.ts';
 import type { Actor } from './actor.ts';
 import type { IdentityStore, SignedIn } from './ports.ts';
 
 export interface PoolTokens extends SignedIn {
+  /** The provider that says who this is; null for the pool itself. */
+  readonly provider: string | null;
   readonly access_token: string;
   readonly id_token: string;
   readonly refresh_token: string;
@@ -68,10 +71,17 @@ export interface SessionStore {
 
 export interface SignInParts {
   readonly pool: SignInPool;
+  /** The same pool, for what began on its own sign-in page. */
+  readonly pagePool: Pick<SignInPool, 'withRefreshToken' | 'revoke'>;
   readonly identities: IdentityStore;
   readonly challenges: ChallengeStore;
   readonly sessions: SessionStore;
-  readonly settings: { readonly mfaRoles: readonly string[]; readonly sessionSeconds: number };
+  readonly settings: {
+    readonly mfaRoles: readonly string[];
+    readonly sessionSeconds: number;
+    /** Providers that see to a second factor themselves. */
+    readonly secondFactorProviders: readonly string[];
+  };
   readonly now: () => Date;
   readonly wait: (milliseconds: number) => Promise<void>;
   /** 256 random bits in base64url. */
@@ -79,7 +89,7 @@ export interface SignInParts {
 }
 
 export type SignInAnswer =
-  | { readonly outcome: 'signed_in'; readonly tokens: Tokens }
+  | { readonly outcome: 'signed_in'; readonly tokens: Tokens; readonly session: Session }
   | { readonly outcome: 'challenged'; readonly challenge: Challenge }
   | { readonly outcome: 'unfit_password'; readonly detail: string }
   | { readonly outcome: 'refused' }
@@ -91,7 +101,6 @@ const MOST_TRIES = 3;
 /** So long the refresh token before the last one is taken for a repeat whose answer was lost, and not for a copy. */
 const REPEAT_MS = 10_000;
 
-const hashOf = (text: string): string => createHash('sha256').update(text).digest('hex');
 const isSame = (a: string, b: string): boolean => a.length === b.length && timingSafeEqual(Buffer.from(a), Buffer.from(b));
 
 export async function signIn(parts: SignInParts, email: string, password: string): Promise<SignInAnswer> {
@@ -140,11 +149,15 @@ async function goOn(parts: SignInParts, email: string, answer: PoolAnswer, by: '
   const tokens = await pastRevocation(parts, identity, answer.tokens);
   if (!tokens) return REFUSED;
   if (by === 'password' && wantsSecondFactor(parts, identity)) return await setUpSecondFactor(parts, email, tokens);
-  return { outcome: 'signed_in', tokens: await openSession(parts, tokens) };
+  return { outcome: 'signed_in', ...(await openSession(parts, tokens)) };
 }
 
 /** A token made in the second of a revocation counts as made before it, and would be worth nothing: then a later one takes its place. */
-async function pastRevocation(parts: SignInParts, identity: IdentityRecord, given: PoolTokens): Promise<PoolTokens | null> {
+async function pastRevocation(
+  parts: Pick<SignInParts, 'now' | 'wait'> & { readonly pool: SignInParts['pagePool'] },
+  identity: IdentityRecord,
+  given: PoolTokens,
+): Promise<PoolTokens | null> {
   if (identity.valid_after === null) return given;
   const sinceMs = parts.now().getTime() - Date.parse(identity.valid_after);
   if (sinceMs >= NEXT_SECOND_MS) return given;
@@ -189,22 +202,46 @@ async function keepChallenge(parts: SignInParts, pending: Omit<PendingChallenge,
   };
 }
 
-async function openSession(parts: SignInParts, given: PoolTokens): Promise<Tokens> {
+/**
+ * Whoever has signed in on the page of the pool or of a provider. That page asked for what it asks for: where a role wants a second
+ * factor, only a provider that is known to ask for one will do.
+ */
+export async function signInFromPage(parts: SignInParts, given: PoolTokens): Promise<SignInAnswer> {
+  const identity = await parts.identities.rememberSignIn(given);
+  const isVouchedFor = given.provider !== null && parts.settings.secondFactorProviders.includes(given.provider);
+  if (identity.disabled || (wantsSecondFactor(parts, identity) && !isVouchedFor)) {
+    await parts.pagePool.revoke(given.refresh_token);
+    return REFUSED;
+  }
+  const tokens = await pastRevocation({ ...parts, pool: parts.pagePool }, identity, given);
+  return tokens ? { outcome: 'signed_in', ...(await openSession(parts, tokens, 'page')) } : REFUSED;
+}
+
+const poolOf = (parts: Pick<SignInParts, 'pool' | 'pagePool'>, session: Session): SignInParts['pagePool'] =>
+  session.client === 'page' ? parts.pagePool : parts.pool;
+
+async function openSession(
+  parts: SignInParts,
+  given: PoolTokens,
+  client: Session['client'] = 'api',
+): Promise<{ tokens: Tokens; session: Session }> {
   const now = parts.now();
   const refreshToken = `alr_${given.session_id}_${parts.random()}`;
-  await parts.sessions.create({
+  const session: Session = {
     session_id: given.session_id,
     user_id: given.user_id,
     email: given.email,
     provider_refresh_token: given.refresh_token,
+    client,
     current_sha256: hashOf(refreshToken),
     previous_sha256: null,
     rotated_at: now.toISOString(),
     created_at: now.toISOString(),
     expires_at: new Date(now.getTime() + parts.settings.sessionSeconds * 1000).toISOString(),
     ended: false,
-  });
-  return tokensOf(given, refreshToken);
+  };
+  await parts.sessions.create(session);
+  return { tokens: tokensOf(given, refreshToken), session };
 }
 
 const tokensOf = (given: PoolTokens, refreshToken: string): Tokens => ({
@@ -231,15 +268,11 @@ export async function refreshAccessToken(
     // Whoever knows the session's name but no secret of it must not be able to end it.
     if (!isPrevious) return REFUSED;
     await parts.sessions.end(session.session_id);
-    await parts.pool.revoke(session.provider_refresh_token);
+    await poolOf(parts, session).revoke(session.provider_refresh_token);
     return { outcome: 'copied', user_id: session.user_id };
   }
-  const identity = await parts.identities.get(session.user_id);
-  const isRevoked = identity?.valid_after !== null && identity !== null && session.created_at <= identity.valid_after;
-  if (!identity || identity.disabled || isRevoked) return REFUSED;
-  const answer = await parts.pool.withRefreshToken(session.provider_refresh_token);
-  if (answer.outcome !== 'signed_in') return answer.outcome === 'slow_down' ? answer : REFUSED;
-  await parts.identities.rememberSignIn(answer.tokens);
+  const answer = await askAgain(parts, session);
+  if (answer.outcome !== 'signed_in') return answer;
   const next = `alr_${session.session_id}_${parts.random()}`;
   const isRotated = await parts.sessions.rotate(session, {
     current_sha256: hashOf(next),
@@ -247,7 +280,22 @@ export async function refreshAccessToken(
     rotated_at: now.toISOString(),
   });
   // Somebody else was at it in the same moment, with the same token.
-  return isRotated ? { outcome: 'signed_in', tokens: tokensOf(answer.tokens, next) } : REFUSED;
+  return isRotated ? { outcome: 'signed_in', tokens: tokensOf(answer.tokens, next), session } : REFUSED;
+}
+
+/** The pool says again who somebody is; refused when anything has taken their session from them meanwhile. */
+export async function askAgain(
+  parts: SignInParts,
+  session: Session,
+): Promise<{ outcome: 'signed_in'; tokens: PoolTokens } | { outcome: 'refused' | 'slow_down' }> {
+  if (session.ended || parts.now().toISOString() >= session.expires_at) return { outcome: 'refused' };
+  const identity = await parts.identities.get(session.user_id);
+  const isRevoked = identity?.valid_after !== null && identity !== null && session.created_at <= identity.valid_after;
+  if (!identity || identity.disabled || isRevoked) return { outcome: 'refused' };
+  const answer = await poolOf(parts, session).withRefreshToken(session.provider_refresh_token);
+  if (answer.outcome !== 'signed_in') return { outcome: answer.outcome === 'slow_down' ? 'slow_down' : 'refused' };
+  await parts.identities.rememberSignIn(answer.tokens);
+  return answer;
 }
 
 const MAX_TRIES = 4;
@@ -256,7 +304,7 @@ const ENDED_KEPT_MS = 24 * 3600_000;
 
 /** Ends one session: the row of its holder names it until its last access token has expired. */
 export async function endSession(
-  parts: Pick<SignInParts, 'pool' | 'identities' | 'sessions' | 'now'>,
+  parts: Pick<SignInParts, 'pool' | 'pagePool' | 'identities' | 'sessions' | 'now'>,
   actor: Actor,
   sessionId: string,
 ): Promise<'ended' | 'busy'> {
@@ -270,8 +318,20 @@ export async function endSession(
       { session_id: sessionId, until: new Date(now.getTime() + ENDED_KEPT_MS).toISOString() },
     ],
   }));
-  if (session) await parts.pool.revoke(session.provider_refresh_token);
+  if (session) await poolOf(parts, session).revoke(session.provider_refresh_token);
   return ended;
+}
+
+/** Ends every session of somebody, because somebody else, or the watch over security, says so. */
+export async function endSessionsOf(
+  parts: Pick<SignInParts, 'identities' | 'now'>,
+  userId: string,
+  by: { readonly actor: string; readonly reason: string },
+): Promise<void> {
+  const at = parts.now().toISOString();
+  const change = (row: IdentityRecord) => ({ ...row, valid_after: at, ended_sessions: [] });
+  const ended = await changeIdentity(parts, { user_id: userId }, 'all_signed_out', { reason: by.reason, by: by.actor }, change);
+  if (ended === 'busy') throw new Error(`the sessions of ${userId} could not be ended: others change the user`);
 }
 
 /** Ends every session of the actor: what was issued until now counts for nothing. */
@@ -284,7 +344,7 @@ export const endAllSessions = (parts: Pick<SignInParts, 'identities' | 'now'>, a
 
 async function changeIdentity(
   { identities, now }: Pick<SignInParts, 'identities' | 'now'>,
-  actor: Actor,
+  actor: Pick<Actor, 'user_id'>,
   action: string,
   details: Record<string, string>,
   change: (row: IdentityRecord) => IdentityRecord,

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { newExecutionId } from '../../../test/support/entities.ts';
 import { LIVE_FRAME_MAX_BYTES } from '../../contracts/live.ts';
 import type { RunEvent } from '../../contracts/sandbox-protocol.ts';
-import { deliver, framesOf, thinUsage } from './deliver.ts';
+import { type DeliveryParts, deliver, framesOf, thinUsage } from './deliver.ts';
 import type { LiveStore } from './ports.ts';
 
 const at = (milliseconds: number): string => new Date(Date.UTC(2026, 10, 23) + milliseconds).toISOString();
@@ -59,7 +59,7 @@ describe('usage', () => {
 });
 
 /** One subscription, its log of 30 events, and connections that fail now and then. */
-function subscriber(failures: boolean[]) {
+function subscriber(failures: boolean[], answer: 'sent' | 'gone' = 'sent') {
   const executionId = newExecutionId();
   const log = Array.from({ length: 30 }, (_, index) => stdout(index + 1, `${index + 1};`));
   const state = { cursor: 0, wanted: 0, sending: false };
@@ -90,19 +90,20 @@ function subscriber(failures: boolean[]) {
       return state.wanted > state.cursor;
     },
   };
-  const parts = {
+  const caughtUp: number[] = [];
+  const parts: DeliveryParts = {
     store,
     now: () => new Date(0),
-    catchUp: async () => {},
+    catchUp: async () => void caughtUp.push(state.cursor),
     post: async (_connection: string, frame: string) => {
       if (failures.shift()) throw new Error('slow down');
       seen.push(...(JSON.parse(frame) as { events: { seq: number }[] }).events.map((event) => event.seq));
-      return 'sent' as const;
+      return answer;
     },
   };
   const send = (from: number, to: number) =>
     deliver(parts, executionId, { connection_id: 'c', cursor: state.cursor }, log.slice(from, to)).catch(() => {});
-  return { send, seen, state };
+  return { send, seen, state, caughtUp };
 }
 
 describe('a subscription', () => {
@@ -116,5 +117,18 @@ describe('a subscription', () => {
         expect(seen).toEqual(Array.from({ length: 30 }, (_, index) => index + 1));
       }),
     );
+  });
+
+  it('is caught up when the last of what there is could not be sent, and not when its connection is gone', async () => {
+    const failing = subscriber([true]);
+    await failing.send(0, 3);
+    expect(failing.caughtUp).toEqual([0]);
+    await failing.send(0, 3);
+    expect(failing.seen).toEqual([1, 2, 3]);
+    expect(failing.caughtUp).toEqual([0]);
+
+    const gone = subscriber([], 'gone');
+    await gone.send(0, 3);
+    expect(gone.caughtUp).toEqual([]);
   });
 });

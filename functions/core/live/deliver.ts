@@ -34,13 +34,17 @@ export async function deliver(
     return;
   }
   let sent = cursor;
+  let isGone = false;
   try {
     for (const frame of framesOf(topic, thinUsage(fresh), last.seq)) {
-      if ((await parts.post(connection, frame.text)) === 'gone') return await parts.store.disconnect(connection);
+      isGone = (await parts.post(connection, frame.text)) === 'gone';
+      if (isGone) return await parts.store.disconnect(connection);
       sent = frame.lastSeq;
     }
   } finally {
-    if (await parts.store.endSend(topic, connection, cursor, sent)) await parts.catchUp(executionId, connection);
+    // What failed on the way may have been the last there is: nothing that follows would show the gap.
+    if (!isGone && ((await parts.store.endSend(topic, connection, cursor, sent)) || sent < last.seq))
+      await parts.catchUp(executionId, connection);
   }
 }
 

@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { riskLevel } from '../../contracts/approval.ts';
+import { auditLevel } from '../../contracts/execution.ts';
 import { UPLOAD_MAX_BYTES } from '../../contracts/file.ts';
 import { roleName } from '../../contracts/identity.ts';
 import { language } from '../../contracts/manifest.ts';
@@ -60,16 +61,21 @@ const executionSecurity = section({
       require_approval: yesOrNo,
       auto_approve: yesOrNo.default(false),
       max_execution_time: seconds,
-      audit_level: exactly('full', 'every step is recorded; there is no lower level'),
+      audit_level: oneOf(auditLevel.options),
       roles: roleNames,
       requires_trusted_agent: yesOrNo.default(false),
     }),
     { error: 'a mapping from names to policies' },
   ),
   role_limits: z
-    .record(roleName, section({ max_concurrent_executions: whole('executions', 1, 10_000) }), {
-      error: 'a mapping from roles to their limits',
-    })
+    .record(
+      roleName,
+      section({
+        max_concurrent_executions: whole('executions', 1, 10_000).optional(),
+        max_open_executions: whole('executions', 1, 10_000).optional(),
+      }),
+      { error: 'a mapping from roles to their limits' },
+    )
     .default({}),
   uploads: section({ max_file_size: bytes(1, UPLOAD_MAX_BYTES) }),
   sandbox_pool: section({

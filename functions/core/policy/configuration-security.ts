@@ -8,20 +8,27 @@ const perMinute = whole('requests a minute', 1, 10_000_000);
 const limit = section({ requests_per_minute: perMinute, burst_limit: whole('requests', 1, 10_000_000) });
 const noSecret = 'nothing: keys lie in KMS and Cognito, never in a file';
 
+/** As Cognito takes it, and as it is named in the address that begins a sign-in. */
+const providerName = text.regex(/^[A-Za-z0-9_-]{3,32}$/, { error: '3 to 32 letters, digits, _ or -' });
+
 const oidc = section({
   type: exactly('oidc', 'or saml'),
-  name: text,
+  name: providerName,
   issuer: z.url({ protocol: /^https?$/, error: 'the address of the issuer' }),
   client_id: text,
   /** The name of the secret that holds the client's secret. */
   client_secret_name: text,
   groups_claim: text.default('groups'),
+  /** True where everybody the provider sends has shown a second factor there. */
+  second_factor: yesOrNo.default(false),
 });
 const saml = section({
   type: exactly('saml', 'or oidc'),
-  name: text,
+  name: providerName,
   metadata_url: z.url({ protocol: /^https$/, error: 'the https address of the metadata' }),
   groups_attribute: text.default('groups'),
+  /** True where everybody the provider sends has shown a second factor there. */
+  second_factor: yesOrNo.default(false),
 });
 
 const permissionWord = oneOf([...PERMISSIONS, '*']);
@@ -66,6 +73,10 @@ export const apiSecurity = section({
     }),
     mfa: section({ required_for_roles: z.array(roleName, { error: 'a list of roles' }) }),
     sso: section({
+      public_url: z
+        .url({ protocol: /^https$/, error: 'the https address people see, as https://airlock.example.org' })
+        .refine((url) => new URL(url).origin === url, { error: 'an address without a path, and without a slash at its end' })
+        .optional(),
       providers: z.array(z.discriminatedUnion('type', [oidc, saml], { error: 'a provider of the type oidc or saml' }), {
         error: 'a list of providers',
       }),

@@ -5,6 +5,7 @@
 import { z } from 'zod';
 import { riskLevel } from '../../contracts/approval.ts';
 import { approvalRule, operationType } from '../../contracts/approval-rule.ts';
+import { auditLevel } from '../../contracts/execution.ts';
 import { permission, roleName } from '../../contracts/identity.ts';
 import { language, resourceLimits } from '../../contracts/manifest.ts';
 import { notificationChannels } from './notification-channels.ts';
@@ -33,6 +34,7 @@ const apiSecurity = z.strictObject({
     jwt: z.strictObject({ access_token_ttl: seconds, refresh_token_ttl: seconds }),
     mfa: z.strictObject({ required_for_roles: z.array(roleName) }),
     sso: z.strictObject({
+      public_url: z.string().optional(),
       providers: z.array(
         z.discriminatedUnion('type', [
           z.strictObject({
@@ -42,12 +44,14 @@ const apiSecurity = z.strictObject({
             client_id: z.string(),
             client_secret_name: z.string(),
             groups_claim: z.string(),
+            second_factor: z.boolean(),
           }),
           z.strictObject({
             type: z.literal('saml'),
             name: z.string(),
             metadata_url: z.string(),
             groups_attribute: z.string(),
+            second_factor: z.boolean(),
           }),
         ]),
       ),
@@ -109,7 +113,7 @@ export const configurationSchema = z.strictObject({
       auto_approve: z.boolean(),
       requires_trusted_agent: z.boolean(),
       max_execution_time_seconds: seconds,
-      audit_level: z.literal('full'),
+      audit_level: auditLevel,
       roles: z.array(roleName),
     }),
   ),
@@ -132,8 +136,14 @@ export const configurationSchema = z.strictObject({
     max_cpu: z.number().positive(),
     max_execution_time_seconds: seconds,
   }),
-  /** Of one person at the same time; a role left out has no limit of its own. */
-  roleLimits: z.record(roleName, z.strictObject({ max_concurrent_executions: z.int().positive() })),
+  /** Of one person. Without one of its own a role may have any number running, and MAX_OPEN_EXECUTIONS that are not done. */
+  roleLimits: z.record(
+    roleName,
+    z.strictObject({
+      max_concurrent_executions: z.int().positive().optional(),
+      max_open_executions: z.int().positive().optional(),
+    }),
+  ),
   sandboxPool: z.strictObject({
     /** Tasks kept, those in use included. */
     size: z.int().positive(),

@@ -8,6 +8,7 @@ import { configurationFromJson } from './configuration-shape.ts';
 const directory = join(import.meta.dirname, '../../../config');
 const SECURITY = 'execution-security.yaml';
 const INTERPRETER = 'code-interpreter-mcp.yaml';
+const SAML = '{ type: saml, name: Okta, metadata_url: "https://idp.example/metadata" }';
 const ACCESS = 'api-security.yaml';
 const HUMANS = 'hitl-mcp.yaml';
 const SAFETY = 'workflow-safety-policies.yaml';
@@ -183,7 +184,7 @@ describe('a mistake is refused with file, line, path, expectation and what came'
     ['nobody who may decide', [HUMANS, '["approver", "admin"]', '[]'], 'code_execution.eligible_roles', 'at least one of'],
     ['an unknown role', [SECURITY, '["developer", "admin"]', '["dev"]'], 'roles[0]', 'a role described in'],
     ['network access', [INTERPRETER, 'network_access: false', 'network_access: true'], 'security.network_access', 'false'],
-    ['a lower audit level', [SECURITY, '"full"', '"none"'], 'audit_level', 'full'],
+    ['an audit level below every record', [SECURITY, '"full"', '"none"'], 'audit_level', 'full, standard'],
     ['a writable root', [SECURITY, 'read_only: true', 'read_only: false'], 'filesystem.read_only', 'true'],
     [
       'time over the ceiling',
@@ -234,7 +235,12 @@ describe('a mistake is refused with file, line, path, expectation and what came'
       'nothing: keys lie in KMS and Cognito',
     ],
     ['an unknown permission', [ACCESS, '["approve"]', '["aprove"]'], 'approver.permissions[0]', 'one of execute_code'],
-    ['an inherited role that is none', [ACCESS, '["viewer"]', '["reader"]'], 'approver.inherits[0]', 'a role described in'],
+    [
+      'an inherited role that is none',
+      [ACCESS, 'inherits: ["viewer"]', 'inherits: ["reader"]'],
+      'approver.inherits[0]',
+      'a role described in',
+    ],
     [
       'roles that inherit each other',
       [ACCESS, '["read_state", "view_results"]', '["read_state"]\n      inherits: ["approver"]'],
@@ -265,9 +271,33 @@ describe('a mistake is refused with file, line, path, expectation and what came'
     ['a limit on no path', [ACCESS, '"/api/v1/execute"', '"execute"'], 'per_endpoint.execute', 'the path of a route'],
     [
       'a group that gives no known role',
-      [ACCESS, 'group_roles: {}', 'group_roles: { Ops: ["ops"] }'],
+      [ACCESS, 'group_roles: { "airlock-viewers": ["viewer"] }', 'group_roles: { Ops: ["ops"] }'],
       'Ops[0]',
       'a role described',
+    ],
+    [
+      'a provider, and no address to send people back to',
+      [ACCESS, 'providers: []', `providers: [${SAML}]`],
+      'sso.public_url',
+      'the address providers send people back to',
+    ],
+    [
+      'two providers of one name',
+      [ACCESS, 'providers: []', `public_url: "https://a.example"\n    providers: [${SAML}, ${SAML}]`],
+      'providers[1].name',
+      'a name no other provider has',
+    ],
+    [
+      'a provider whose name no address can carry',
+      [ACCESS, 'providers: []', `providers: [${SAML.replace('Okta', 'Ok ta')}]`],
+      'providers[0].name',
+      'letters, digits',
+    ],
+    [
+      'an address with a path',
+      [ACCESS, 'providers: []', 'public_url: "https://a.example/airlock"\n    providers: []'],
+      'sso.public_url',
+      'without a path',
     ],
     ['no pool', [SECURITY, 'size: 2', 'size: 0'], 'sandbox_pool.size', 'from 1'],
     ['an empty pattern', [SAFETY, '"rm -rf"', '" "'], 'dangerous_patterns[0]', 'text to look for'],

@@ -195,6 +195,14 @@ function* roleProblems({ security, humans, access }: Files): Generator<Configura
   for (const [index, role] of access.content.authentication.mfa.required_for_roles.entries()) {
     if (unknown(role)) yield access.problem(['authentication', 'mfa', 'required_for_roles', index], expected);
   }
+  const { providers, public_url: publicUrl } = access.content.authentication.sso;
+  if (providers.length > 0 && publicUrl === undefined) {
+    yield access.problem(['authentication', 'sso', 'public_url'], 'the address providers send people back to', 'nothing');
+  }
+  for (const [index, { name }] of providers.entries()) {
+    const isTaken = name === 'COGNITO' || providers.findIndex((other) => other.name === name) < index;
+    if (isTaken) yield access.problem(['authentication', 'sso', 'providers', index, 'name'], 'a name no other provider has');
+  }
   for (const [group, given] of Object.entries(access.content.authentication.sso.group_roles)) {
     for (const [index, role] of given.entries()) {
       if (unknown(role)) yield access.problem(['authentication', 'sso', 'group_roles', group, index], expected);

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { loadConfiguration } from './configuration.ts';
 import { profileName } from './configuration-shape.ts';
-import { type LimitsRequest, MINIMUM_LIMITS, resolveLimits } from './limits.ts';
+import { type LimitsRequest, MAX_OPEN_EXECUTIONS, MINIMUM_LIMITS, mostConcurrent, mostOpen, resolveLimits } from './limits.ts';
 
 const configuration = loadConfiguration(join(import.meta.dirname, '../../../config'));
 const offered = configuration.environments.python?.limits ?? MINIMUM_LIMITS;
@@ -89,5 +89,25 @@ describe('limits', () => {
         expect(resolved.timeout_seconds).toBeLessThanOrEqual(configuration.profiles[profile].max_execution_time_seconds);
       }),
     );
+  });
+});
+
+describe('what one person may have', () => {
+  const roleLimits = {
+    developer: { max_concurrent_executions: 2, max_open_executions: 20 },
+    robot: { max_open_executions: 500 },
+  };
+  const limited = { ...configuration, roleLimits };
+
+  it('running is the most that one of the roles allows; a role that says nothing allows any number', () => {
+    expect(mostConcurrent(limited, ['developer'])).toBe(2);
+    expect(mostConcurrent(limited, ['developer', 'robot'])).toBeNull();
+  });
+
+  it('not done is limited for everybody', () => {
+    expect(mostOpen(limited, ['developer'])).toBe(20);
+    expect(mostOpen(limited, ['developer', 'robot'])).toBe(500);
+    expect(mostOpen(limited, ['developer', 'admin'])).toBe(MAX_OPEN_EXECUTIONS);
+    expect(mostOpen(limited, [])).toBe(MAX_OPEN_EXECUTIONS);
   });
 });

@@ -87,6 +87,15 @@ export function mostConcurrent(configuration: Configuration, roles: readonly str
   return Number.isFinite(most) ? most : null;
 }
 
+/** The line is looked at only so far, and one person must not fill it. */
+export const MAX_OPEN_EXECUTIONS = 100;
+
+/** How many executions a person of these roles may have that are not done: the most generous role counts. */
+export function mostOpen(configuration: Configuration, roles: readonly string[]): number {
+  const limits = roles.map((role) => configuration.roleLimits[role]?.max_open_executions ?? MAX_OPEN_EXECUTIONS);
+  return limits.length > 0 ? Math.max(...limits) : MAX_OPEN_EXECUTIONS;
+}
+
 /** What was asked, as written and as a number; null for what is none; undefined when nothing was asked. */
 type Wanted = { readonly written: number | string; readonly value: number | null } | undefined;
 

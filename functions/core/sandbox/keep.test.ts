@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { IMAGE_ID, NOW, newSandboxId, queuedExecution } from '../../../test/support/entities.ts';
+import { IMAGE_ID, NOW, newExecutionId, newSandboxId, queuedExecution } from '../../../test/support/entities.ts';
 import { memoryExecutions, memorySandboxes, memoryTokens } from '../../../test/support/memory/stores.ts';
 import { appendToChain, EMPTY_CHAIN } from '../audit/chain.ts';
 import { outcomeWithoutRun } from '../execution/outcome.ts';
@@ -130,7 +130,7 @@ describe('demand', () => {
     expect(provider.tasks.size).toBe(3 + 5);
     for (const id of (await sandboxes.pool('default')).starting)
       await sandboxes.markIdle(id, { ...idle(), task_arn: `task/${id}` }, NOW);
-    for (const row of await executions.listOpen('queued', 99)) {
+    for await (const row of executions.everyOpen('queued')) {
       await update(executions, row.execution_id, NOW, (current) =>
         finish(current, 1, outcomeWithoutRun({ code: 'cancelled', message: '' }), { last_seq: 0, output_offset: 0 }, NOW),
       );
@@ -138,6 +138,19 @@ describe('demand', () => {
     pass(121);
     await keepPool(parts);
     expect((await sandboxes.pool('default')).idle).toHaveLength(3);
+  });
+
+  it('starts none for executions that their user may not run beside those that run', async () => {
+    const { parts, provider, sandboxes, executions } = keeper();
+    const user_id = 'user-1';
+    await sandboxes.admit('default', { execution_id: newExecutionId(), user_id }, { inAll: 5, ofUser: 2 });
+    for (let index = 0; index < 5; index += 1) {
+      const row = { ...queuedExecution(newExecutionId(), user_id), max_concurrent: 2 };
+      const draft = { action: 'submitted', actor: user_id, at: row.created_at, details: {} };
+      await executions.create(row, appendToChain(row.execution_id, EMPTY_CHAIN, draft).record, null);
+    }
+    await keepPool(parts);
+    expect(provider.tasks.size).toBe(3 + 1);
   });
 
   it('replaces sandboxes that were told to believe another key', async () => {

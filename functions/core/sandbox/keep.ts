@@ -6,7 +6,7 @@ import type { ResourceLimits } from '../../contracts/manifest.ts';
 import type { Sandbox, SandboxIn } from '../../contracts/sandbox.ts';
 import type { Clock, Ids } from '../clock.ts';
 import type { ExecutionStore, TaskTokens } from '../execution/ports.ts';
-import { admitWaiting, DEFAULT_POOL } from './line.ts';
+import { admitNext, DEFAULT_POOL, inTurn, type Line, lineNow } from './line.ts';
 import type { SandboxProvider, SandboxStore, TaskState } from './ports.ts';
 
 export interface KeeperParts {
@@ -37,8 +37,9 @@ const PROBE_AGAIN_MS = 60_000;
 
 export async function keepPool(parts: KeeperParts): Promise<{ started: number; admitted: number; stillStarting: number }> {
   // First: what follows asks the provider for tasks, which may refuse them, and nobody who could run must wait for that.
-  const admitted = await admitWaiting({ ...parts, maxConcurrent: parts.settings.maxConcurrent });
-  const wanted = await sandboxesWanted(parts);
+  const line = await lineNow(parts);
+  const admitted = await admitNext({ ...parts, maxConcurrent: parts.settings.maxConcurrent }, line);
+  const wanted = sandboxesWanted(parts.settings, line, admitted.length);
   const { starting: stillStarting, failure } = await followTasks(parts, wanted);
   if (failure) throw failure;
   const started = await refill(parts, wanted);
@@ -97,13 +98,15 @@ async function orphanReason(parts: Pick<KeeperParts, 'executions'>, row: Sandbox
   return null;
 }
 
-/** How many should stand ready or come up: the pool less what is in use, some to spare at any rate, and one for each that waits. */
-async function sandboxesWanted({ executions, sandboxes, settings }: KeeperParts): Promise<number> {
-  const [waiting, pool] = await Promise.all([
-    executions.listOpen('queued', settings.maxConcurrent),
-    sandboxes.pool(DEFAULT_POOL),
-  ]);
-  return Math.max(settings.spare, settings.poolSize - pool.admitted.length) + waiting.length;
+/**
+ * How many should stand ready or come up: the pool less what is in use, some to spare at any rate, and one for each that waits for
+ * nothing else. A sandbox for those beyond what their user may run would only stand beside them.
+ */
+function sandboxesWanted(settings: KeeperParts['settings'], { waiting, pool }: Line, justAdmitted: number): number {
+  const { poolSize, spare, maxConcurrent } = settings;
+  const inUse = pool.admitted.length + justAdmitted;
+  const { next } = inTurn(waiting, pool.admitted);
+  return Math.max(spare, poolSize - inUse) + Math.min(maxConcurrent, next.length);
 }
 
 async function refill(parts: KeeperParts, wanted: number): Promise<number> {

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { IMAGE_ID, NOW, newExecutionId, newSandboxId, queuedExecution } from '../../../test/support/entities.ts';
 import { memoryExecutions, memorySandboxes, memoryTokens } from '../../../test/support/memory/stores.ts';
 import { appendToChain, EMPTY_CHAIN } from '../audit/chain.ts';
-import { admitWaiting, estimateWait, inTurn } from './line.ts';
+import { admitNext, estimateWait, inTurn, type LineParts, lineNow } from './line.ts';
 
 const at = (user: string, second: number) => ({
   execution_id: newExecutionId(),
@@ -52,6 +52,8 @@ describe('the line', () => {
     );
   });
 });
+
+const admitWaiting = async (parts: LineParts): Promise<string[]> => await admitNext(parts, await lineNow(parts));
 
 describe('admission', () => {
   async function prepare(waiting: number, idle: number) {

@@ -1,6 +1,6 @@
 /**
  * The line of executions that wait for a sandbox: who is next, and admission within `max_concurrent_executions`. Users take turns;
- * within one user the order of submission holds. Any function may call `admitWaiting` at any time: a place and a token completion are
+ * within one user the order of submission holds. Any function may call `admitNext` at any time: a place and a token completion are
  * both idempotent.
  */
 import type { Execution, ExecutionIn } from '../../contracts/execution.ts';
@@ -84,11 +84,6 @@ export interface LineParts {
   readonly maxConcurrent: number;
 }
 
-/** Admits as many as there are idle sandboxes and free places. */
-export async function admitWaiting(parts: LineParts): Promise<string[]> {
-  return await admitNext(parts, await lineNow(parts));
-}
-
 export interface Line {
   readonly waiting: readonly Queued[];
   readonly pool: PoolState;
@@ -100,7 +95,7 @@ export async function lineNow(parts: Pick<LineParts, 'executions' | 'sandboxes'>
   return { waiting, pool };
 }
 
-/** Admits who is next in the line as it was seen; answers with their ids. */
+/** Admits as many as there are idle sandboxes and free places, in the line as it was seen; answers with their ids. */
 export async function admitNext(parts: LineParts, { waiting, pool }: Line): Promise<string[]> {
   const admitted: string[] = [];
   for (const row of inTurn(waiting, pool.admitted).next) {

@@ -1,5 +1,6 @@
 import type { ApiKeyRecord } from '../../../functions/contracts/api-key.ts';
 import type { AuditRecord } from '../../../functions/contracts/audit.ts';
+import { isWatched } from '../../../functions/core/identity/key-rotation.ts';
 import type { ApiKeyStore } from '../../../functions/core/identity/keys.ts';
 
 /** Held to the same contract test as the table. */
@@ -30,6 +31,12 @@ export function memoryApiKeys(): ApiKeyStore & { readonly audit: AuditRecord[] }
       put(after, record);
       put(successor.key, successor.record);
       return 'saved';
+    },
+    async dueForRotation(by, limit) {
+      const due = [...rows.values()]
+        .filter((key) => isWatched(key) && key.rotation_due_at <= by.toISOString())
+        .sort((a, b) => a.rotation_due_at.localeCompare(b.rotation_due_at));
+      return structuredClone(due.slice(0, limit));
     },
     async listOf(ownerId, limit, cursor) {
       const own = [...rows.values()]

@@ -71,15 +71,13 @@ export function memoryExecutions(): ExecutionStore & { readonly audit: AuditReco
       rows.set(id, { ...row, phase, last_seq, output_offset, updated_at: new Date().toISOString() });
       return true;
     },
-    async listOpen(phase, limit) {
-      return [...rows.values()]
-        .filter((row) => row.phase === phase)
-        .sort((a, b) => a.updated_at.localeCompare(b.updated_at))
-        .slice(0, limit)
-        .map(copy);
-    },
     async *everyOpen(phase) {
-      yield* await this.listOpen(phase, rows.size);
+      const open = [...rows.values()].filter((row) => row.phase === phase);
+      yield* open.sort((a, b) => a.updated_at.localeCompare(b.updated_at)).map(copy);
+    },
+    async countOpen(requesterId, most) {
+      const open = [...rows.values()].filter((row) => row.phase !== 'done' && row.requester.user_id === requesterId);
+      return Math.min(open.length, most);
     },
     async list(filter, limit, cursor) {
       const matching = [...rows.values()]

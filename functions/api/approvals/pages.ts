@@ -1,0 +1,171 @@
+import { randomBytes } from 'node:crypto';
+import type { Approval, ApprovalView } from '../../contracts/approval.ts';
+import * as routes from '../../contracts/routes/pages.ts';
+import type { ChangeOutcome } from '../../core/approval/decide.ts';
+import { isEligible, isSame } from '../../core/approval/eligibility.ts';
+import { listFor } from '../../core/approval/list.ts';
+import { makeNonce, type NonceStore, useNonce } from '../../core/approval/nonce.ts';
+import { addComment, withdrawByRequester } from '../../core/approval/places.ts';
+import type { ApprovalStore } from '../../core/approval/ports.ts';
+import { decidable } from '../../core/approval/versions.ts';
+import { approvalSummaryOf } from '../../core/approval/view.ts';
+import type { Clock } from '../../core/clock.ts';
+import type { Actor } from '../../core/identity/actor.ts';
+import { csrfTokenOf } from '../../core/identity/page-session.ts';
+import { approvalPage, hasLongText } from '../../core/pages/approval.ts';
+import { approvalsPage } from '../../core/pages/approvals.ts';
+import { type DecisionFields, type FormState, readDecision } from '../../core/pages/decision-form.ts';
+import type { Viewer } from '../../core/pages/layout.ts';
+import { type Route, route } from '../../runtime/api-handler.ts';
+import { sessionCookieOf } from '../../runtime/cookies.ts';
+import { ApiError, refuseCursor } from '../../runtime/errors.ts';
+import { PageError, pageAnswer, seeOther } from '../../runtime/pages.ts';
+import type { decision } from './decision.ts';
+
+export interface PageParts {
+  readonly approvals: ApprovalStore;
+  readonly nonces: NonceStore;
+  readonly clock: Clock;
+  /** As the routes for programs have them: one rule for who sees what, one way to decide. */
+  readonly seenRequest: (actor: Actor, approvalId: string) => Promise<Approval>;
+  readonly viewOf: (row: Approval) => Promise<ApprovalView>;
+  readonly change: (
+    actor: Actor,
+    approvalId: string,
+    change: (request: Approval) => ChangeOutcome | Promise<ChangeOutcome>,
+  ) => Promise<Approval>;
+  readonly decideAs: ReturnType<typeof decision>;
+  /** Why this person could not decide it now; null when they could. */
+  readonly whyNot: (actor: Actor, row: Approval) => Promise<string | null>;
+}
+
+type Arrived = Parameters<typeof sessionCookieOf>[0];
+
+const NOTES = {
+  decided: 'Your decision is recorded.',
+  commented: 'Your comment is there.',
+  withdrawn: 'You took this back. Nothing runs.',
+} as const;
+
+export function approvalPages(parts: PageParts): readonly Route[] {
+  const { approvals, clock, seenRequest, change } = parts;
+  return [
+    route(routes.showApprovals, async (request) => {
+      const { actor, query } = request;
+      const { show, cursor = null } = query;
+      const now = clock.now();
+      const status = show === 'to_decide' || show === 'mine' ? 'open' : show;
+      const whose = show === 'to_decide' || show === 'mine' ? show : 'all';
+      const page = await listFor(approvals, actor, { status, whose, limit: 20, cursor }, now).catch(refuseCursor);
+      return pageAnswer(
+        200,
+        approvalsPage({
+          approvals: page.items.map((row) => approvalSummaryOf(row, now)),
+          nextCursor: page.cursor,
+          isFirst: cursor === null,
+          wanted: show,
+          viewer: viewerOf(request, actor),
+          now,
+        }),
+      );
+    }),
+
+    route(routes.showApproval, async (request) => {
+      const { actor, params, query } = request;
+      const row = await seenRequest(actor, params.approval_id);
+      const said = query.done ? { note: NOTES[query.done] } : null;
+      return pageAnswer(200, await shownPage(parts, request, actor, row, { isWhole: query.all !== undefined, said }));
+    }),
+
+    route(routes.decideOnPage, async (request) => {
+      const { actor, params, body } = request;
+      const { nonce, csrf_token: _, ...fields } = body;
+      const row = await seenRequest(actor, params.approval_id);
+      const fail = (error: ApiError, errors: FormErrors = []) =>
+        refusedForm(parts, request, actor, params.approval_id, error, { fields, errors });
+      const shownTo = { cookie: cookieOf(request), approvalId: row.approval_id, digests: decidable(row) };
+      const read = readDecision(fields, clock.now());
+      // A form that is filled in wrongly has not been used.
+      if ('errors' in read) throw await fail(new ApiError('validation_failed', 'Some fields are not as expected.'), read.errors);
+      const use = await useNonce(parts.nonces, shownTo, nonce, clock.now());
+      if (use !== 'used') throw await fail(new ApiError('conflict', NONCE_PROBLEMS[use]));
+      try {
+        await change(actor, params.approval_id, (current) => parts.decideAs(current, actor, read.decision));
+      } catch (error) {
+        throw error instanceof ApiError ? await fail(error) : error;
+      }
+      return seeOther(`/approvals/${params.approval_id}?done=decided`);
+    }),
+
+    route(routes.commentOnPage, async (request) => {
+      const { actor, params, body } = request;
+      await change(actor, params.approval_id, (row) => addComment(row, actor, body.text, clock.now()));
+      return seeOther(`/approvals/${params.approval_id}?done=commented`);
+    }),
+
+    route(routes.withdrawOnPage, async ({ actor, params }) => {
+      await change(actor, params.approval_id, (row) => withdrawByRequester(row, actor, null, clock.now()));
+      return seeOther(`/approvals/${params.approval_id}?done=withdrawn`);
+    }),
+  ];
+}
+
+type FormErrors = Extract<FormState, { kind: 'form' }>['errors'];
+
+const NONCE_PROBLEMS = {
+  other: 'This request has changed since you opened it, or the form was of another page. Read it again, and decide then.',
+  late: 'This page was open for too long. Read the request again, and decide then.',
+  again: 'This form was sent before; what it decided, if anything, is below.',
+} as const;
+
+interface Filled {
+  readonly fields: DecisionFields;
+  readonly errors: FormErrors;
+}
+
+/** The page again, with what is the matter, and the form as it was filled in: with a nonce of its own, on what is there now. */
+async function refusedForm(
+  parts: PageParts,
+  request: Arrived,
+  actor: Actor,
+  approvalId: string,
+  error: ApiError,
+  filled: Filled,
+): Promise<PageError> {
+  const row = await parts.seenRequest(actor, approvalId);
+  const page = await shownPage(parts, request, actor, row, { isWhole: true, said: { alert: error.message }, filled });
+  return new PageError(error, page);
+}
+
+async function shownPage(
+  parts: PageParts,
+  request: Arrived,
+  actor: Actor,
+  row: Approval,
+  { isWhole, said, filled }: { isWhole: boolean; said: { note: string } | { alert: string } | null; filled?: Filled },
+) {
+  const now = parts.clock.now();
+  const [view, whyNot] = await Promise.all([parts.viewOf(row), parts.whyNot(actor, row)]);
+  const isOpen = row.status === 'open';
+  const form = (): FormState => {
+    if (whyNot !== null) return { kind: 'none', why: whyNot };
+    if (!isWhole && hasLongText(view)) return { kind: 'open_first' };
+    const shownTo = { cookie: cookieOf(request), approvalId: row.approval_id, digests: decidable(row) };
+    const nonce = makeNonce(shownTo, () => randomBytes(32).toString('base64url'), now);
+    return { kind: 'form', nonce, filled: filled?.fields ?? null, errors: filled?.errors ?? [] };
+  };
+  return approvalPage({
+    ...{ view, viewer: viewerOf(request, actor), now, isWhole, said, form: form() },
+    mayComment: isOpen,
+    mayWithdraw: isOpen && isSame(row.requester, actor) && !isEligible(row, actor),
+  });
+}
+
+/** Pages are for those who came with the cookie of one; the wrapper lets nobody else in. */
+function cookieOf(request: Arrived): string {
+  const cookie = sessionCookieOf(request);
+  if (cookie === null) throw new ApiError('unauthenticated', 'Sign in on the page.');
+  return cookie;
+}
+
+const viewerOf = (request: Arrived, { email }: Actor): Viewer => ({ email, csrfToken: csrfTokenOf(cookieOf(request)) });

@@ -1,0 +1,74 @@
+import * as routes from '../../contracts/routes/pages.ts';
+import type { Actor } from '../../core/identity/actor.ts';
+import { isFresh, openPageSession, type PageParts, readPageSession, renewPageSession } from '../../core/identity/page-session.ts';
+import { answerChallenge, type SignInAnswer, signIn } from '../../core/identity/sign-in.ts';
+import { signInPage } from '../../core/pages/sign-in.ts';
+import { type ApiRequest, type Route, route } from '../../runtime/api-handler.ts';
+import { publicOriginOf, sessionCookieOf, setSessionCookie } from '../../runtime/cookies.ts';
+import { ApiError } from '../../runtime/errors.ts';
+import { PageError, pageAnswer, seeOther } from '../../runtime/pages.ts';
+import { refusalOf, refused } from './answers.ts';
+
+interface Parts {
+  readonly parts: PageParts;
+  /** Names of other places to sign in at; none where there is no page of the user pool. */
+  readonly providers: readonly string[];
+  /** Ends the session of a page; what the browser is told with the answer. */
+  readonly endOwn: (
+    request: Parameters<typeof sessionCookieOf>[0] & { readonly actor: Actor },
+    sessionId: string,
+  ) => Promise<{ cookies?: string[] }>;
+}
+
+export function signInPages({ parts, providers, endOwn }: Parts): readonly Route[] {
+  return [
+    route(routes.showSignIn, async (request) => {
+      const { return_to: returnTo } = request.query;
+      if (await isRenewed(parts, sessionCookieOf(request))) return seeOther(returnTo);
+      return pageAnswer(200, signInPage({ returnTo, alert: null, providers, challenge: null }));
+    }),
+
+    route(routes.signInOnPage, async (request) => {
+      const { return_to: returnTo } = request.body;
+      const fail = (error: ApiError) =>
+        new PageError(error, signInPage({ returnTo, alert: error.message, providers, challenge: askedAgain(request.body) }));
+      // Nobody else's page signs a visitor in under a name of its choosing.
+      if (request.headers.origin !== publicOriginOf(request)) throw fail(new ApiError('forbidden', 'Sign in on this page.'));
+      const answer = await answerTo(parts, request);
+      if (answer.outcome === 'challenged')
+        return pageAnswer(200, signInPage({ returnTo, alert: null, providers, challenge: answer.challenge }));
+      if (answer.outcome !== 'signed_in') throw fail(refusalOf(answer));
+      const { cookie } = await openPageSession(parts, answer.session);
+      return { ...seeOther(returnTo), cookies: [setSessionCookie(request, cookie, parts.settings.sessionSeconds)] };
+    }),
+
+    route(routes.signOutOnPage, async (request) => {
+      const { credential } = request.actor;
+      if (credential.kind !== 'session') throw refused();
+      return { ...seeOther('/sign-in'), ...(await endOwn(request, credential.session_id)) };
+    }),
+  ];
+}
+
+/**
+ * A session is asked about again as often as a token would expire, and pages without a script come here for it. One that is fresh and
+ * was led here nevertheless would be led here again.
+ */
+async function isRenewed(parts: PageParts, cookie: string | null): Promise<boolean> {
+  const page = cookie === null ? null : await readPageSession(parts.pages, cookie, parts.now());
+  if (cookie === null || !page || isFresh(page, parts.now())) return false;
+  return (await renewPageSession(parts, cookie)).outcome === 'renewed';
+}
+
+/** A wrong code may be typed again, and another password thought of. */
+function askedAgain(body: ApiRequest<typeof routes.signInOnPage>['body']): Parameters<typeof signInPage>[0]['challenge'] {
+  if ('email' in body) return null;
+  const challenge = 'code' in body ? 'mfa' : 'new_password';
+  return { challenge, challenge_id: body.challenge_id, detail: 'Try again, or begin again by signing in.' };
+}
+
+async function answerTo(parts: PageParts, { body }: ApiRequest<typeof routes.signInOnPage>): Promise<SignInAnswer> {
+  if ('email' in body) return await signIn(parts, body.email, body.password);
+  const { return_to: _, ...answer } = body;
+  return await answerChallenge(parts, answer);
+}

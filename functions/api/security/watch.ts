@@ -1,0 +1,111 @@
+import { v7 } from 'uuid';
+import { dynamoApiKeys } from '../../adapters/dynamo/api-keys.ts';
+import { dynamoIdentities } from '../../adapters/dynamo/identities.ts';
+import { dynamoAdminAddresses, dynamoSecurityEvents, dynamoSecurityResponses } from '../../adapters/dynamo/security.ts';
+import * as routes from '../../contracts/routes/security.ts';
+import type { SecurityResponse } from '../../contracts/security-event.ts';
+import { endSessionsOf } from '../../core/identity/sign-in.ts';
+import { networkOf } from '../../core/limits/buckets.ts';
+import { eventOf } from '../../core/security/events.ts';
+import { misfit, respond, reverse } from '../../core/security/responses.ts';
+import { ok, type Route, route } from '../../runtime/api-handler.ts';
+import { readConfiguration } from '../../runtime/configuration.ts';
+import { ApiError, refuseCursor } from '../../runtime/errors.ts';
+import { clock } from '../../runtime/system.ts';
+
+const DAY_MS = 24 * 3600_000;
+const MOST_DAYS = 31;
+
+export function watchRoutes(settings: {
+  readonly SECURITY_TABLE: string;
+  readonly AUDIT_TABLE: string;
+  readonly IDENTITY_TABLE: string;
+}): Route[] {
+  const events = dynamoSecurityEvents(settings.SECURITY_TABLE);
+  const responses = dynamoSecurityResponses({ security: settings.SECURITY_TABLE, audit: settings.AUDIT_TABLE });
+  const identities = dynamoIdentities({ identity: settings.IDENTITY_TABLE, audit: settings.AUDIT_TABLE });
+  const keys = dynamoApiKeys({ identity: settings.IDENTITY_TABLE });
+  const { monitoring } = readConfiguration().security;
+  const parts = {
+    responses,
+    identities,
+    adminAddresses: dynamoAdminAddresses(settings.SECURITY_TABLE),
+    ownerOfKey: async (keyId: string) => (await keys.get(keyId))?.owner_id ?? null,
+    endSessions: (userId: string, by: string, reason: string) =>
+      endSessionsOf({ identities, now: clock.now }, userId, { actor: by, reason }),
+    uuid: v7,
+  };
+
+  return [
+    route(routes.listSecurityEvents, async ({ query }) => {
+      const { limit, cursor, from, to, ...filter } = query;
+      const end = to ?? clock.now().toISOString();
+      const begin = from ?? new Date(Date.parse(end) - DAY_MS).toISOString();
+      if (Date.parse(end) < Date.parse(begin) || Date.parse(end) - Date.parse(begin) > MOST_DAYS * DAY_MS) {
+        const errors = [{ field: 'query.from', expected: `a time at most ${MOST_DAYS} days before \`to\``, received: begin }];
+        throw new ApiError('validation_failed', 'The time asked for is too long, or runs backwards.', { errors });
+      }
+      const page = await events.list({ ...filter, from: begin, to: end }, limit ?? 50, cursor ?? null).catch(refuseCursor);
+      return ok({ events: [...page.items], next_cursor: page.cursor });
+    }),
+
+    route(routes.listSecurityResponses, async ({ query }) => {
+      const page = await responses.list(query.limit ?? 50, query.cursor ?? null).catch(refuseCursor);
+      return ok({ responses: page.items.map(viewOf), next_cursor: page.cursor });
+    }),
+
+    route(routes.respondToThreat, async ({ actor, body, clientAddress }) => {
+      const fits = misfit(body.kind, body.subject);
+      const errors: { field: string; expected: string; received: string }[] = [];
+      const received = JSON.stringify(body.subject);
+      if (fits !== null) errors.push({ field: 'body.subject', expected: fits, received });
+      const own = networkOf(clientAddress);
+      const network = body.subject.address === undefined ? null : networkOf(body.subject.address);
+      if (network === own && body.kind === 'block_address')
+        errors.push({ field: 'body.subject.address', expected: 'another address than the one you are calling from', received });
+      if (body.subject.user_id === actor.user_id && body.kind === 'slow_down')
+        errors.push({ field: 'body.subject.user_id', expected: 'somebody else than yourself', received });
+      if (errors.length > 0) throw new ApiError('validation_failed', 'This cannot be done about that.', { errors });
+      const now = clock.now();
+      const subject = network === null ? body.subject : { address: network };
+      const made = await respond(
+        parts,
+        { kind: body.kind, subject, reason: body.reason, severity: 'high', minutes: body.minutes ?? monitoring.response_minutes },
+        { actor: actor.user_id, automatic: false },
+        now,
+      );
+      await tell('security_response', made, clientAddress, now);
+      return { status: 201 as const, body: viewOf(made) };
+    }),
+
+    route(routes.reverseResponse, async ({ actor, params, body, clientAddress }) => {
+      const before = await responses.get(params.response_id);
+      if (!before) throw new ApiError('not_found', 'There is no such resource, or it is not yours.');
+      const now = clock.now();
+      const after = await reverse(responses, before, { actor: actor.user_id, reason: body.reason }, now);
+      if (after === 'conflict') throw new ApiError('conflict', 'Somebody reversed it at the same moment. Look at it again.');
+      if (before.reversed_at === null) await tell('response_reversed', after, clientAddress, now);
+      return ok(viewOf(after));
+    }),
+  ];
+
+  async function tell(
+    event_type: 'security_response' | 'response_reversed',
+    { kind, subject, response_id }: SecurityResponse,
+    clientAddress: string,
+    now: Date,
+  ): Promise<void> {
+    const draft = {
+      event_type,
+      source_ip: networkOf(clientAddress),
+      user_id: subject.user_id ?? null,
+      key_id: subject.key_id ?? null,
+      endpoint: kind,
+      severity: 'medium' as const,
+      details: { response_id },
+    };
+    await events.add(eventOf(draft, now));
+  }
+}
+
+const viewOf = ({ audit_length: _, audit_head: __, ...response }: SecurityResponse) => response;

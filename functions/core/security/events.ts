@@ -1,0 +1,25 @@
+/** One event a minute of the same kind, caller and endpoint: its id says when and what, so that everybody counts into the same one. */
+import type { SecurityEvent } from '../../contracts/security-event.ts';
+import { canonicalJson, sha256 } from '../text/json.ts';
+
+export type SecurityEventDraft = Omit<SecurityEvent, 'event_id' | 'timestamp' | 'count'>;
+
+const MINUTE_MS = 60_000;
+
+/** Sorts by time, as ids elsewhere do; the rest tells what it is of. */
+export function eventOf(draft: SecurityEventDraft, now: Date, windowMs = MINUTE_MS): SecurityEvent {
+  const at = Math.floor(now.getTime() / windowMs) * windowMs;
+  const { event_type, source_ip, user_id, key_id, endpoint, details } = draft;
+  const digest = sha256(canonicalJson({ event_type, source_ip, user_id, key_id, endpoint, details }));
+  return {
+    event_id: `sev_${at.toString(16).padStart(12, '0')}_${digest.slice(0, 24)}`,
+    ...draft,
+    timestamp: new Date(at).toISOString(),
+    count: 1,
+  };
+}
+
+export const dayOf = (timestamp: string): string => timestamp.slice(0, 10);
+
+/** An account as it is written down: enough to see that it was the same one again. */
+export const accountDigest = (email: string): string => sha256(`account ${email.trim().toLowerCase()}`).slice(0, 24);

@@ -1,0 +1,128 @@
+/** What the wrapper of every route tells the watch over security, and what it asks it. */
+import type { APIGatewayProxyEventV2 } from 'aws-lambda';
+import { dynamoAdminAddresses, dynamoRestrictions, dynamoSecurityEvents } from '../adapters/dynamo/security.ts';
+import type { ApiErrorCode } from '../contracts/errors.ts';
+import { ADMIN_ROLE } from '../contracts/identity.ts';
+import type { RouteContract } from '../contracts/route.ts';
+import type { ResponseKind, ResponseSubject, SecurityEventType, Severity } from '../contracts/security-event.ts';
+import type { Actor } from '../core/identity/actor.ts';
+import { networkOf } from '../core/limits/buckets.ts';
+import { accountDigest, eventOf } from '../core/security/events.ts';
+import { subjectName } from '../core/security/responses.ts';
+import { ApiError } from './errors.ts';
+import { log } from './log.ts';
+import { accountIn } from './rate-limits.ts';
+import { clock } from './system.ts';
+
+export interface Watch {
+  /** Refuses whoever comes from a blocked address; otherwise how much each of its requests counts. */
+  arrive(address: string): Promise<number>;
+  /** Refuses a suspended key; otherwise how much each request of this caller counts. */
+  admit(actor: Actor, address: string): Promise<number>;
+  /** Writes a refusal down. Never fails, and answers within what a write takes. */
+  refused(
+    event: APIGatewayProxyEventV2,
+    contract: RouteContract | undefined,
+    actor: Actor | null,
+    code: ApiErrorCode,
+  ): Promise<void>;
+}
+
+/** A request of somebody who was slowed down counts for so many. */
+const SLOWED_WEIGHT = 5;
+const CACHED_MS = 1000;
+const MOST_CACHED = 5000;
+/** An admin's address is good for a day; it is written down again every hour. */
+const NOTED_EVERY_MS = 3600_000;
+/** Of one kind, caller and endpoint, a process writes refusals for too many requests no more often: they are the cheapest to cause. */
+const LIMITED_EVERY_MS = 1000;
+
+const NOTICED: Partial<Record<ApiErrorCode, { readonly type: SecurityEventType; readonly severity: Severity }>> = {
+  unauthenticated: { type: 'authentication_failure', severity: 'low' },
+  forbidden: { type: 'permission_denied', severity: 'low' },
+  not_through_front_door: { type: 'permission_denied', severity: 'medium' },
+  too_many_requests: { type: 'rate_limit_exceeded', severity: 'low' },
+};
+
+export function watchOver(settings: { readonly SECURITY_TABLE: string }): Watch {
+  const restrictions = dynamoRestrictions(settings.SECURITY_TABLE);
+  const adminAddresses = dynamoAdminAddresses(settings.SECURITY_TABLE);
+  const events = dynamoSecurityEvents(settings.SECURITY_TABLE);
+  const known = new Map<string, { readonly until: number; readonly kinds: ReadonlyMap<ResponseKind, string> }>();
+  const notedAt = new Map<string, number>();
+  const limitedAt = new Map<string, number>();
+
+  async function holding(subject: ResponseSubject): Promise<ReadonlyMap<ResponseKind, string>> {
+    const name = subjectName(subject);
+    const now = clock.now();
+    const before = known.get(name);
+    if (before && before.until > now.getTime()) return before.kinds;
+    const kinds = await restrictions.of(name, now);
+    if (known.size >= MOST_CACHED) known.clear();
+    known.set(name, { until: now.getTime() + CACHED_MS, kinds });
+    return kinds;
+  }
+
+  const weightOf = (kinds: ReadonlyMap<ResponseKind, string>): number => (kinds.has('slow_down') ? SLOWED_WEIGHT : 1);
+
+  async function noteAdmin(actor: Actor, address: string): Promise<void> {
+    const now = clock.now();
+    if (!actor.roles.includes(ADMIN_ROLE) || now.getTime() - (notedAt.get(address) ?? 0) < NOTED_EVERY_MS) return;
+    if (notedAt.size >= MOST_CACHED) notedAt.clear();
+    notedAt.set(address, now.getTime());
+    await adminAddresses.note(networkOf(address), now).catch((error: unknown) => log.error('an address was not noted', error));
+  }
+
+  return {
+    async arrive(address) {
+      const kinds = await holding({ address: networkOf(address) });
+      const blockedUntil = kinds.get('block_address');
+      if (blockedUntil === undefined) return weightOf(kinds);
+      const seconds = Math.max(1, Math.ceil((Date.parse(blockedUntil) - clock.now().getTime()) / 1000));
+      throw new ApiError('forbidden', `Requests from this address are refused until ${blockedUntil}.`, {
+        headers: { 'retry-after': String(seconds) },
+      });
+    },
+
+    async admit(actor, address) {
+      const { credential } = actor;
+      const [ofUser, ofKey] = await Promise.all([
+        holding({ user_id: actor.user_id }),
+        credential.kind === 'api_key' ? holding({ key_id: credential.key_id }) : new Map<ResponseKind, string>(),
+        noteAdmin(actor, address),
+      ]);
+      const suspendedUntil = ofKey.get('suspend_key');
+      if (suspendedUntil !== undefined) {
+        throw new ApiError('unauthenticated', `This key is suspended until ${suspendedUntil}.`, {
+          headers: { 'www-authenticate': 'Bearer' },
+        });
+      }
+      return Math.max(weightOf(ofUser), weightOf(ofKey));
+    },
+
+    async refused(event, contract, actor, code) {
+      const noticed = NOTICED[code];
+      if (!noticed) return;
+      const account = contract?.limits === 'sign_in' ? accountIn(event) : null;
+      const details: Record<string, string> = account === null ? {} : { account: accountDigest(account) };
+      const draft = {
+        event_type: noticed.type,
+        severity: noticed.severity,
+        // Round the front door that header is the caller's own.
+        source_ip: code === 'not_through_front_door' ? 'unknown' : networkOf(event.headers['x-airlock-client-address'] ?? ''),
+        user_id: actor?.user_id ?? null,
+        key_id: actor?.credential.kind === 'api_key' ? actor.credential.key_id : null,
+        endpoint: contract?.id ?? 'unknown',
+        details,
+      };
+      const now = clock.now();
+      const noticedEvent = eventOf(draft, now);
+      if (noticed.type === 'rate_limit_exceeded') {
+        if (now.getTime() - (limitedAt.get(noticedEvent.event_id) ?? 0) < LIMITED_EVERY_MS) return;
+        if (limitedAt.size >= MOST_CACHED) limitedAt.clear();
+        limitedAt.set(noticedEvent.event_id, now.getTime());
+      }
+      await events.add(noticedEvent).catch((error: unknown) => log.error('a refusal was not written down', error));
+    },
+  };
+}

@@ -1,0 +1,127 @@
+/** What is secret, or somebody's code, is in no log: every way in is tried with words that occur nowhere else. */
+import { randomUUID } from 'node:crypto';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import type { AuditRecord } from '../../functions/contracts/audit.ts';
+import { as, call, finished, get, run, status, submit, until } from '../support/airlock.ts';
+import { somebody } from '../support/people.ts';
+
+const canary = (name: string): string => `canary-${name}-${randomUUID()}`;
+
+/** Every file the instance writes for people to read, but the state of its stores. */
+function* logFiles(directory = status.logs_dir): Generator<string> {
+  for (const name of readdirSync(directory)) {
+    const path = join(directory, name);
+    if (statSync(path).isDirectory()) yield* logFiles(path);
+    else yield path;
+  }
+}
+
+interface LogAnswer {
+  readonly logGroups?: { logGroupName: string }[];
+  readonly events?: { message: string }[];
+  readonly nextToken?: string;
+}
+
+/** The emulator's CloudWatch, in its own protocol: one more SDK client for three calls is not worth it. */
+async function askLogs(action: string, request: object): Promise<LogAnswer> {
+  const answer = await fetch(status.emulator_url, {
+    method: 'POST',
+    headers: {
+      'x-amz-target': `Logs_20140328.${action}`,
+      'content-type': 'application/x-amz-json-1.1',
+      authorization: 'AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/logs/aws4_request, SignedHeaders=host, Signature=x',
+    },
+    body: JSON.stringify(request),
+  });
+  return (await answer.json()) as LogAnswer;
+}
+
+/** What functions logged since then. */
+async function functionLogs(startTime: number): Promise<string> {
+  const lines: string[] = [];
+  for (let groups: LogAnswer | undefined; groups === undefined || groups.nextToken; ) {
+    const page: LogAnswer = await askLogs('DescribeLogGroups', {
+      logGroupNamePrefix: '/aws/lambda/airlock-',
+      ...(groups?.nextToken ? { nextToken: groups.nextToken } : {}),
+    });
+    groups = page;
+    for (const { logGroupName } of page.logGroups ?? []) {
+      let nextToken: string | undefined;
+      do {
+        const events = await askLogs('FilterLogEvents', { logGroupName, startTime, ...(nextToken ? { nextToken } : {}) });
+        lines.push(...(events.events ?? []).map(({ message }) => message));
+        nextToken = events.nextToken;
+      } while (nextToken);
+    }
+  }
+  return lines.join('\n');
+}
+
+it('code, input, output, passwords, tokens, keys and headers are in no log, and in no record of the audit', async () => {
+  const startedAt = Date.now();
+  const secrets: Record<string, string> = {};
+  const plant = (name: string): string => {
+    secrets[name] = canary(name);
+    return secrets[name];
+  };
+  const developer = await as('developer');
+
+  const { execution_id: id } = await run({
+    language: 'python',
+    code: `import os, sys\n# ${plant('code')}\nprint("${plant('output')}")\nprint("${plant('error-output')}", file=sys.stderr)\nopen("output/a.txt", "w").write("${plant('artifact')}")`,
+    input_data: { secret: plant('input') },
+    files: [{ path: 'data.txt', content: plant('file') }],
+    env: { SECRET: plant('variable') },
+    args: [plant('argument')],
+    context: { note: plant('context') },
+  });
+  await finished(id);
+  const failed = await run({ language: 'nodejs', code: `throw new Error("${plant('exception')}")` });
+
+  await call('POST', '/api/v1/auth/login', { email: 'nobody@airlock.test', password: plant('password') });
+  await call('POST', '/api/v1/auth/login', `{"email":"x@y.z","password":"${plant('password-in-broken-json')}"`);
+  await call('POST', '/api/v1/auth/refresh', { refresh_token: `alr_${randomUUID()}_${'x'.repeat(43)}` });
+  await call('POST', '/api/v1/auth/challenge', { challenge_id: 'x'.repeat(43), new_password: plant('new-password') });
+  await call('GET', '/api/v1/me', undefined, { authorization: `Bearer ${plant('bearer')}` });
+  await call('GET', '/api/v1/me', undefined, { 'x-api-key': plant('api-key-header') });
+  await call('GET', '/api/v1/me', undefined, { cookie: `session=${plant('cookie')}` });
+  await developer.call('GET', '/api/v1/me', undefined, { 'x-custom': plant('header') });
+  await developer.call('GET', `/api/v1/executions?label=${plant('query')}`);
+  await developer.call('POST', '/api/v1/execute', { language: 'python', code: 'print(1)', nonsense: plant('unknown-field') });
+  await developer.call('POST', '/api/v1/execute', `{"language":"python","code":"${plant('broken-body')}"`);
+
+  const person = await somebody('developer');
+  const made = await person.call<{ key: string }>('POST', '/api/v1/api-keys', { name: 'logs' });
+  await call('GET', '/api/v1/me', undefined, { authorization: `Bearer ${made.body.key}` });
+  Object.assign(secrets, {
+    'access token': person.token.split('.')[2] ?? '',
+    'refresh token': person.refreshToken.slice(-43),
+    'API key': made.body.key.slice(-72),
+    'password of a real person': person.password,
+  });
+  const ticket = await person.call<{ ticket: string }>('POST', '/api/v1/ws/tickets', { client_id: 'client-logs' });
+  await fetch(`${status.url}/api/v1/ws/client-logs?ticket=${ticket.body.ticket}`).catch(() => {});
+  secrets['live ticket'] = ticket.body.ticket;
+
+  // The search finds what is logged by intent: ids are.
+  const known = await submit({ language: 'python', code: 'print(1)' });
+  const byFunctions = await until('lines about known ids', async () => {
+    const lines = await functionLogs(startedAt);
+    return lines.includes(`"user_id":"${person.user_id}"`) && lines.includes(known.execution_id) && lines;
+  });
+  const files = [...logFiles()].map((file) => [file, readFileSync(file, 'latin1')] as const);
+  for (const [name, word] of Object.entries(secrets)) {
+    expect(word.length, name).toBeGreaterThan(15);
+    expect(byFunctions.includes(word), `${name} is in a function's log`).toBe(false);
+    for (const [file, text] of files) expect(text.includes(word), `${name} is in ${file}`).toBe(false);
+  }
+
+  const admin = await as('admin');
+  for (const entity of [id, failed.execution_id, `user#${person.user_id}`]) {
+    const { body } = await admin.call<{ records: AuditRecord[] }>('GET', `/api/v1/audit?entity_id=${encodeURIComponent(entity)}`);
+    for (const [name, word] of Object.entries(secrets)) expect(JSON.stringify(body), name).not.toContain(word);
+  }
+  expect((await get(id)).output).toContain(secrets.output);
+});
