@@ -121,6 +121,15 @@ export const FUNCTION_ENVIRONMENT = {
     PUSH_FUNCTION: text,
   }),
   'events/approval-notify': z.object({ ...identity, ...notifications }),
+  'events/send-notifications': z.object({
+    ...notifications,
+    ...approvals,
+    /** Of the secret that holds what the channels need to send. */
+    CHANNELS_SECRET: text,
+    SLACK_API_URL: text,
+    /** What links begin with; left out where nobody said under which address people see us. */
+    PUBLIC_URL: text.optional(),
+  }),
   'events/approval-changed': z.object({ APPROVAL_CLOCK_STATE_MACHINE_ARN: text }),
   'events/security-monitor': z.object({ ...security, ...identity, ...audit }),
   'events/audit-anchor': z.object({ ...audit, AUDIT_BUCKET: text }),

@@ -1,7 +1,9 @@
 import { Duration, Stack } from 'aws-cdk-lib';
+import { Effect, PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import type { Bucket } from 'aws-cdk-lib/aws-s3';
 import { Construct } from 'constructs';
 import type { FunctionEnvironment, FunctionName } from '../../functions/contracts/environment.ts';
+import type { Configuration } from '../../functions/core/policy/configuration.ts';
 import type { DataStack } from '../stacks/data.ts';
 import type { Network } from '../stacks/network.ts';
 import { AirlockFunction, type FunctionSettings, functionNameOf, type Placement } from './functions.ts';
@@ -22,11 +24,16 @@ interface Props {
   readonly approvalClockArn: string;
   readonly imageId: string;
   readonly frontDoorSecret: string;
+  readonly channels: Configuration['notificationChannels'];
+  /** Under which people reach us, where somebody said so. */
+  readonly publicUrl: string | undefined;
 }
 
 /** API Gateway waits 30 s; a function that answers later answers nobody. */
 const API_TIMEOUT = Duration.seconds(29);
 const TASK_TIMEOUT = Duration.seconds(30);
+/** Below the time after which a message is taken from whoever holds it. */
+const SENDER_TIMEOUT = Duration.seconds(75);
 
 /**
  * All functions, each with the environment its contract asks for, and exactly what it may do. The lists here are the permissions: the
@@ -421,6 +428,8 @@ export class AirlockFunctions extends Construct {
     const approvalNotify = this.#add('events/approval-notify', TASK_TIMEOUT, undefined, this.#table('IDENTITY', 'NOTIFICATIONS'));
     tables.identity.allow(approvalNotify.lambda, 'Query');
     tables.notifications.allow(approvalNotify.lambda, 'GetItem', 'PutItem', 'Query');
+    this.#sender();
+
     const keyRotation = this.#add('events/key-rotation', TASK_TIMEOUT, undefined, this.#table('IDENTITY', 'AUDIT'));
     tables.identity.allow(keyRotation.lambda, 'Query');
     tables.identity.allowOn('key_*', keyRotation.lambda, 'UpdateItem');
@@ -432,6 +441,43 @@ export class AirlockFunctions extends Construct {
       : `https://cognito-idp.${Stack.of(this).region}.${Stack.of(this).urlSuffix}/${pool.userPoolId}/.well-known/jwks.json`;
     const refresher = this.#add('events/jwks-refresher', TASK_TIMEOUT, undefined, { ...this.#table('IDENTITY'), JWKS_URL: jwks });
     tables.identity.allowOn('jwks', refresher.lambda, 'PutItem');
+  }
+
+  /** The one who speaks to the outside, outside the VPC: it reads what it tells of, and writes what became of telling it. */
+  #sender(): void {
+    const { data, channels, publicUrl, settings } = this.#props;
+    const sender = this.#add('events/send-notifications', SENDER_TIMEOUT, undefined, {
+      ...this.#table('NOTIFICATIONS', 'APPROVALS'),
+      ...this.#channels(),
+      ...(publicUrl === undefined ? {} : { PUBLIC_URL: publicUrl }),
+    });
+    data.tables.notifications.allow(sender.lambda, 'GetItem', 'PutItem', 'Query');
+    data.tables.approvals.allow(sender.lambda, 'GetItem');
+    this.#mayReadChannelsSecret(sender);
+    if (channels.email) {
+      // The emulator checks sending against `*`, and knows no such condition. In its sandbox SES asks for the recipient's identity, too.
+      if (settings.stage.isEmulated) sender.allow(['ses:SendEmail'], ['*']);
+      else {
+        const identities = Stack.of(this).formatArn({ service: 'ses', resource: 'identity', resourceName: '*' });
+        sender.allow(['ses:SendEmail'], [identities], { StringEquals: { 'ses:FromAddress': channels.email.from_address } });
+      }
+    }
+    // A phone number is no resource; every topic is one, and none is meant.
+    if (channels.sms) {
+      sender.allow(['sns:Publish'], ['*']);
+      const topics = new PolicyStatement({ effect: Effect.DENY, actions: ['sns:Publish'], resources: ['arn:*:sns:*:*:*'] });
+      sender.lambda.addToRolePolicy(topics);
+    }
+  }
+
+  #channels() {
+    return { CHANNELS_SECRET: this.#props.data.channelsSecret.secretArn, SLACK_API_URL: 'https://slack.com/api/' };
+  }
+
+  #mayReadChannelsSecret(fn: AirlockFunction<FunctionName>): void {
+    const { channelsSecret, encryptionKey } = this.#props.data;
+    fn.allow(['secretsmanager:GetSecretValue'], [channelsSecret.secretArn]);
+    encryptionKey?.grant(fn.lambda, 'kms:Decrypt');
   }
 
   #add<N extends FunctionName>(

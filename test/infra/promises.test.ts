@@ -264,7 +264,7 @@ describe('who may do what', () => {
       'identity',
       ['api/auth', 'api/identity', 'api/security', 'events/jwks-refresher', 'events/key-rotation', 'events/security-monitor'],
     ],
-    ['notifications', ['api/notifications', 'events/approval-notify']],
+    ['notifications', ['api/notifications', 'events/approval-notify', 'events/send-notifications']],
     [
       'ephemera',
       [
@@ -386,6 +386,19 @@ describe('who may do what', () => {
       Condition: { StringEquals: { 's3:authType': ['REST-QUERY-STRING', 'POST'] } },
     });
     expect(textOf(denied.NotResource)).toMatch(/^<Data\w+\.Arn>\/uploads\/\*$/);
+  });
+
+  it('mail is sent by one function, under the one address that the configuration names; text messages only where it names numbers', () => {
+    expect(whoMay('ses:SendEmail')).toEqual(['events/send-notifications']);
+    const sending = [...permissions().values()].flat().find((statement) => actionsOf(statement).includes('ses:SendEmail'));
+    expect(sending?.Condition).toEqual({ StringEquals: { 'ses:FromAddress': 'approvals@airlock.example.com' } });
+    expect(whoMay('sns:Publish')).toEqual([]);
+  });
+
+  it('the secret of the channels is read by whoever speaks with them, and written by no function', () => {
+    expect(whoMay('secretsmanager:GetSecretValue')).toEqual(['events/send-notifications']);
+    for (const action of ['PutSecretValue', 'UpdateSecret', 'DeleteSecret'])
+      expect(whoMay(`secretsmanager:${action}`), action).toEqual([]);
   });
 
   it('nobody changes or deletes an audit record', () => {

@@ -11,7 +11,7 @@ interface Settings {
   readonly apiUrl?: string;
 }
 
-const NOT_THERE = { outcome: 'refused', reason: 'The secret of the channel is not there.', isFinal: true } as const;
+const NOT_THERE = { outcome: 'off', reason: 'The secret of the channel is not there.' } as const;
 
 /** To a room by a bot or an incoming webhook; to a person, and to change what was said, by a bot alone. */
 export function slackSender({ slack, secret, apiUrl = SLACK_API }: Settings): ChannelSender {

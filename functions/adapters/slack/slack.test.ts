@@ -70,7 +70,7 @@ describe('Slack', () => {
       isFinal: true,
     });
     const before = slack.calls.length;
-    expect(await send(room, { secrets: {} })).toMatchObject({ outcome: 'refused', isFinal: true });
+    expect(await send(room, { secrets: {} })).toMatchObject({ outcome: 'off' });
     expect(slack.calls).toHaveLength(before);
   });
 

@@ -20,7 +20,8 @@ export function webhookSender({ webhook, secret, publicOnly = true }: Settings):
     async send({ delivery, approval, message, now }) {
       const key = await secret(webhook.secret);
       const url = webhook.url.kind === 'address' ? webhook.url.address : await secret(webhook.url.name);
-      if (key === null || url === null || !URL.canParse(url)) return refused('The secret of the channel is not there.');
+      if (key === null || url === null) return { outcome: 'off', reason: 'The secret of the channel is not there.' };
+      if (!URL.canParse(url)) return refused('The address is none.');
       const body = JSON.stringify(webhookBodyOf(delivery, approval, message));
       const signed = signedHeaders(key, delivery.delivery_id, now, body);
       if (!signed) return refused('The signing secret is not whsec_ and 24 bytes or more in base64.');

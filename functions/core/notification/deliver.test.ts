@@ -11,7 +11,7 @@ import { decide } from '../approval/decide.ts';
 import { appendToChain, EMPTY_CHAIN } from '../audit/chain.ts';
 import type { NotificationChannels } from '../policy/notification-channels.ts';
 import { deliver, SENDING_SECONDS } from './deliver.ts';
-import type { Outgoing, SendResult } from './ports.ts';
+import { NotSent, type Outgoing, type SendResult } from './ports.ts';
 import { queueNotice } from './queue.ts';
 
 const CHANNELS: NotificationChannels = {
@@ -30,6 +30,7 @@ const EMAIL_ONLY: NotificationChannels = { ...CHANNELS, slack: null, sms: null, 
 const SENT: SendResult = { outcome: 'sent', reference: 'ref-1' };
 const BUSY: SendResult = { outcome: 'refused', reason: 'busy', isFinal: false };
 const NEVER: SendResult = { outcome: 'refused', reason: 'no such address', isFinal: true };
+const OFF = { outcome: 'off', reason: 'The secret of the channel is not there.' } as const;
 const SILENT: SendResult = { outcome: 'unknown', reason: 'timed out' };
 
 /** A request that asks everybody with the role approver, and channels that answer what the test says; without a word they send. */
@@ -248,6 +249,36 @@ describe('a message', () => {
     expect(channels.email).not.toBeNull();
     expect(statuses()).toEqual(['email failed', 'sms sent']);
     expect(rows()[0]?.last_error).toBe('The channel email is not set up.');
+  });
+
+  it('of a channel that nobody set up is no dead letter to a room, and is one to a person who is told by nothing else', async () => {
+    const { queue, answers, pass, preferences, rows, statuses } = await house({ ...CHANNELS, sms: null, webhook: null });
+    await preferences.put('user-2', { ...DEFAULT_PREFERENCES, channels: ['slack'] });
+    answers.slack = [OFF, OFF];
+    await queue();
+    await pass();
+    expect(statuses()).toEqual(['slack dead', 'slack dropped']);
+    expect(rows().find((row) => row.status === 'dead')?.recipient.kind).toBe('person');
+    expect(rows().map((row) => row.last_error)).toEqual([OFF.reason, OFF.reason]);
+  });
+
+  it('that is urgent, and so went out by all others as well, is no dead letter where one channel is not set up', async () => {
+    const { queue, answers, pass, request, statuses } = await house({ ...CHANNELS, sms: null, webhook: null });
+    answers.slack = [OFF, OFF];
+    await queue(noticeOf(request, 1, { event: 'escalated' }));
+    await pass();
+    expect(statuses()).toEqual(['email sent', 'slack dropped', 'slack dropped']);
+  });
+
+  it('is tried again where the secret could not be read, since nothing was sent', async () => {
+    const { queue, answers, pass, wait, statuses, sent } = await house(EMAIL_ONLY);
+    answers.email = [new NotSent('The secret could not be read.')];
+    await queue();
+    await pass();
+    expect(statuses()).toEqual(['email queued']);
+    wait(1);
+    await pass();
+    expect([statuses(), sent.length]).toEqual([['email sent'], 2]);
   });
 });
 

@@ -4,7 +4,7 @@ import type { Delivery, DeliveryIn } from '../../contracts/notification.ts';
 import type { ApprovalStore } from '../approval/ports.ts';
 import type { Clock } from '../clock.ts';
 import { messageOf } from './message.ts';
-import type { ChannelSenders, DeliveryStore, SendResult } from './ports.ts';
+import { type ChannelSenders, type DeliveryStore, NotSent, type SendResult } from './ports.ts';
 import { queued } from './queue.ts';
 
 export interface DeliverParts {
@@ -60,6 +60,9 @@ export async function deliver(parts: DeliverParts, deliveryId: string): Promise<
     };
     return end((await parts.deliveries.save(claimed, sent)) ? 'sent' : 'lost');
   }
+  if (result.outcome === 'off') {
+    return isSpare(claimed) ? drop(parts, claimed, result.reason) : giveUp(parts, claimed, result.reason);
+  }
   if (result.outcome === 'unknown' && !isRepeatable(claimed)) return giveUp(parts, claimed, result.reason);
   if (result.outcome === 'refused' && result.isFinal) return giveUp(parts, claimed, result.reason);
   return again(parts, claimed, result.reason, result.outcome === 'refused' ? result.retryAfterSeconds : undefined);
@@ -74,6 +77,9 @@ const isRepeatable = ({ channel, updates }: Delivery): boolean => channel === 'w
 /** Whoever is asked to decide what is decided has nothing to do. Programs are told all the same: they count. */
 const isMoot = (delivery: Delivery, approval: Approval): boolean =>
   delivery.asks && approval.status !== 'open' && delivery.channel !== 'webhook' && delivery.updates === null;
+
+/** Nobody is left untold without it: a room or a program that nobody set up, or one of all channels that what is urgent goes out on. */
+const isSpare = ({ recipient, event, asks }: Delivery): boolean => recipient.kind === 'place' || (event === 'escalated' && asks);
 
 /** From here on nobody else sends it. */
 async function claim(
@@ -93,11 +99,12 @@ async function claim(
 
 async function send(parts: DeliverParts, delivery: Delivery, approval: Approval, reference: string | null): Promise<SendResult> {
   const sender = parts.senders[delivery.channel];
-  if (!sender) return { outcome: 'refused', reason: `The channel ${delivery.channel} is not set up.`, isFinal: true };
+  if (!sender) return { outcome: 'off', reason: `The channel ${delivery.channel} is not set up.` };
   const message = messageOf(delivery, approval, parts.publicUrl);
   try {
     return await sender.send({ delivery, approval, message, reference, now: parts.clock.now() });
   } catch (error) {
+    if (error instanceof NotSent) return { outcome: 'refused', reason: error.message, isFinal: false };
     return { outcome: 'unknown', reason: error instanceof Error ? error.name : 'fault' };
   }
 }
@@ -139,10 +146,11 @@ async function giveUp(
   return (await parts.deliveries.handOver(delivery, failed, next)) ? end('failed', next) : end('lost');
 }
 
-async function drop(parts: DeliverParts, delivery: DeliveryIn<'sending'>): Promise<DeliverEnd> {
+async function drop(parts: DeliverParts, delivery: DeliveryIn<'sending'>, reason?: string): Promise<DeliverEnd> {
   const at = parts.clock.now().toISOString();
   const { due_at: _, ...rest } = delivery;
-  const dropped: Delivery = { ...rest, status: 'dropped', updated_at: at, ended_at: at };
+  const last_error = reason === undefined ? rest.last_error : short(reason);
+  const dropped: Delivery = { ...rest, status: 'dropped', updated_at: at, ended_at: at, last_error };
   return end((await parts.deliveries.save(delivery, dropped)) ? 'dropped' : 'lost');
 }
 

@@ -37,10 +37,17 @@ export type SendResult =
   | { readonly outcome: 'sent'; readonly reference: string | null }
   /** Surely not sent. `isFinal`: another try by this channel would end the same. */
   | { readonly outcome: 'refused'; readonly reason: string; readonly isFinal: boolean; readonly retryAfterSeconds?: number }
+  /** Nobody set the channel up: there is no secret for it. */
+  | { readonly outcome: 'off'; readonly reason: string }
   /** Handed over, and nothing heard: it may have arrived. */
   | { readonly outcome: 'unknown'; readonly reason: string };
 
-/** One way to reach somebody. Never throws for what its service answers; whatever it throws counts as unknown. */
+/** What a sender lacked before it sent anything. */
+export class NotSent extends Error {
+  override readonly name = 'NotSent';
+}
+
+/** One way to reach somebody. Never throws for what its service answers; whatever else than NotSent it throws counts as unknown. */
 export interface ChannelSender {
   send(outgoing: Outgoing): Promise<SendResult>;
 }
