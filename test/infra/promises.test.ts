@@ -569,10 +569,12 @@ describe('what cannot be handled is kept', () => {
       'events-keeper-errors',
       'events-key-rotation-errors',
       'events-reconciler-errors',
+      'events-send-notifications-errors',
       'functions-throttled',
       'keeper-silent',
       'machine-failed',
       'machine-timed-out',
+      'messages-dead',
       'pool-empty',
       'tasks-advance-approval-errors',
       'tasks-issue-ticket-errors',
@@ -651,7 +653,7 @@ describe('what lasts', () => {
       string,
       Resource & { DeletionPolicy: string }
     >;
-    expect(Object.keys(tables)).toHaveLength(7);
+    expect(Object.keys(tables)).toHaveLength(8);
     for (const [id, table] of Object.entries(tables)) {
       expect(table.DeletionPolicy, id).toBe('Retain');
       expect(table.Properties.SSESpecification, id).toMatchObject({ SSEEnabled: true, SSEType: 'KMS' });

@@ -1,10 +1,12 @@
 /** Who is told of an approval request, through the deployed functions: from the request's table to the outbox. */
 import { describe, expect, it } from 'vitest';
 import type { DeliveryView } from '../../functions/contracts/notification.ts';
-import { type Client, submit, until, userOf } from '../support/airlock.ts';
+import { approvalOf, type Client, status, submit, until, userOf } from '../support/airlock.ts';
+import { mailTo } from '../support/inbox.ts';
 import { somebody } from '../support/people.ts';
 
-const program = { language: 'python' as const, code: 'print("ran")' };
+const CODE = 'print("ran <script>alert(1)</script>")';
+const program = { language: 'python' as const, code: CODE, approval_required: true };
 /** The request is opened a moment after its execution; until then there is none. */
 const messagesOf = async (client: Client, approvalId: string | null): Promise<DeliveryView[]> =>
   (await client.call<{ notifications: DeliveryView[] }>('GET', `/api/v1/approvals/${approvalId}/notifications`)).body
@@ -33,6 +35,43 @@ describe('a request that waits', () => {
       const { email } = userOf('developer');
       return messages.some(({ event, asks, recipient }) => event === 'denied' && !asks && recipient.name === email);
     });
+  });
+});
+
+describe('mail', () => {
+  it('asks the approver in text and HTML, with a link that decides nothing and no code; later it tells the requester', async () => {
+    const approver = await somebody('approver');
+    const execution = await submit({ ...program, justification: '<img src=x onerror=alert(1)> https://evil.example \u202e' });
+    const asked = await mailTo(approver.email, ({ text }) => text.includes(String(execution.approval_id)));
+    expect(asked.subject).toMatch(/^\[\w+ risk\] Your decision is needed/);
+    expect(asked.from).toMatchObject([{ address: 'approvals@airlock.example.com' }]);
+    const link = `${status.url}/approvals/${execution.approval_id}`;
+    for (const part of [asked.text, asked.html]) {
+      expect(part).toContain(link);
+      expect(part).toContain(execution.digest);
+      expect(part).toContain('U+202E');
+      expect(part).not.toContain('https://evil.example');
+      expect(part).not.toContain('alert(1)</script>');
+      expect(part).not.toContain('\u202e');
+    }
+    expect(asked.html).not.toContain('<img');
+    expect(asked.html).toContain('&lt;img');
+
+    // A program that looks at every link, as scanners of mail do.
+    for (const method of ['HEAD', 'GET']) await fetch(link, { method, redirect: 'manual' });
+    expect(await approvalOf(execution)).toMatchObject({ status: 'open', decisions: [] });
+
+    await approver.call('POST', `/api/v1/approvals/${execution.approval_id}/decision`, {
+      decision: 'deny',
+      digest: execution.digest,
+    });
+    const told = await mailTo(userOf('developer').email, ({ text }) => text.includes(String(execution.approval_id)));
+    expect(told.subject).toMatch(/^\[\w+ risk\] Denied/);
+    expect(told.text).toContain(`decided by ${approver.email}`);
+    const messages = await messagesOf(approver, execution.approval_id);
+    expect(messages.filter(({ recipient }) => recipient.name === approver.email)).toMatchObject([
+      { channel: 'email', status: 'sent', attempts: 1, last_error: null },
+    ]);
   });
 });
 
