@@ -536,14 +536,14 @@ describe('roles of other services', () => {
         return `${textOf(Properties.SourceArn).replace(/^<(\w+)\.Arn>$/, '$1')} ${textOf(Properties.FunctionName)}`;
       });
     expect(permitted.sort()).toEqual(targets.sort());
-    expect(targets).toHaveLength(7);
+    expect(targets).toHaveLength(8);
   });
 });
 
 describe('what cannot be handled is kept', () => {
   it('by every stream and every rule, in a queue whose key lets them', () => {
     const mappings = resources('AWS::Lambda::EventSourceMapping');
-    expect(mappings).toHaveLength(4);
+    expect(mappings).toHaveLength(5);
     for (const [id, mapping] of mappings) {
       expect(mapping.Properties, id).toMatchObject({
         FunctionResponseTypes: ['ReportBatchItemFailures'],

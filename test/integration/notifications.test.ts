@@ -69,7 +69,7 @@ describe('mail', () => {
     expect(told.subject).toMatch(/^\[\w+ risk\] Denied/);
     expect(told.text).toContain(`decided by ${approver.email}`);
     const messages = await messagesOf(approver, execution.approval_id);
-    expect(messages.filter(({ recipient }) => recipient.name === approver.email)).toMatchObject([
+    expect(messages.filter(({ asks, recipient }) => asks && recipient.name === approver.email)).toMatchObject([
       { channel: 'email', status: 'sent', attempts: 1, last_error: null },
     ]);
   });
