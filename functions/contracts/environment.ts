@@ -21,6 +21,15 @@ const api = { ...identity, ...ephemera, ...security, USER_POOL_ID: text, USER_PO
 const inside = { ...api, ...valkey };
 const outside = { ...api, CHECK_LIMITS_FUNCTION: text };
 
+/** What speaks with people outside needs. */
+const channels = {
+  /** Of the secret that holds tokens and signing secrets. */
+  CHANNELS_SECRET: text,
+  SLACK_API_URL: text,
+  /** What links begin with; left out where nobody said under which address people see us. */
+  PUBLIC_URL: text.optional(),
+};
+
 export const FUNCTION_ENVIRONMENT = {
   'api/executions': z.object({
     ...inside,
@@ -44,6 +53,7 @@ export const FUNCTION_ENVIRONMENT = {
   'api/identity': z.object({ ...outside, ...audit, SOCKET_FUNCTION: text }),
   'api/audit': z.object({ ...inside, ...audit }),
   'api/notifications': z.object({ ...inside, ...approvals, ...notifications }),
+  'api/slack': z.object({ ...outside, ...approvals, ...audit, ...data, ...channels }),
   'api/live': z.object({ ...inside }),
   'api/health': z.object({ ...inside, ...executions, ...sandboxes }),
   'api/security': z.object({ ...inside, ...audit }),
@@ -124,11 +134,7 @@ export const FUNCTION_ENVIRONMENT = {
   'events/send-notifications': z.object({
     ...notifications,
     ...approvals,
-    /** Of the secret that holds what the channels need to send. */
-    CHANNELS_SECRET: text,
-    SLACK_API_URL: text,
-    /** What links begin with; left out where nobody said under which address people see us. */
-    PUBLIC_URL: text.optional(),
+    ...channels,
   }),
   'events/approval-changed': z.object({ APPROVAL_CLOCK_STATE_MACHINE_ARN: text }),
   'events/security-monitor': z.object({ ...security, ...identity, ...audit }),

@@ -36,6 +36,7 @@ import {
   withdrawOnPage,
 } from './routes/pages.ts';
 import { listSecurityEvents, listSecurityResponses, respondToThreat, reverseResponse } from './routes/security.ts';
+import { slackInteraction } from './routes/slack.ts';
 
 export const ROUTES_OF_FUNCTION = {
   executions: [execute, listExecutions, getExecution, getEvents, getFile, cancelExecution],
@@ -76,6 +77,7 @@ export const ROUTES_OF_FUNCTION = {
   identity: [getMe, listUsers, getUser, updateUser, createApiKey, listApiKeys, rotateApiKey, revokeApiKey],
   audit: [listAudit],
   notifications: [getNotificationPreferences, putNotificationPreferences, listNotifications],
+  slack: [slackInteraction],
   live: [createLiveTicket],
   security: [getRateLimits, resetRateLimits, listSecurityEvents, listSecurityResponses, respondToThreat, reverseResponse],
   health: [health],

@@ -109,17 +109,12 @@ export class AirlockFunctions extends Construct {
       ...this.#objects(),
     });
     this.#mayAuthenticate(approvals);
-    tables.approvals.allow(approvals.lambda, 'GetItem', 'UpdateItem', 'Query');
-    // It opens no request: what it may add is what is said of one, and what one grants.
-    tables.approvals.allowOn('ntc_*', approvals.lambda, 'PutItem');
-    tables.approvals.allowOn('std_*', approvals.lambda, 'PutItem');
+    this.#mayDecide(approvals);
+    tables.approvals.allow(approvals.lambda, 'Query');
     tables.ephemera.allowOn('nonce#*', approvals.lambda, 'PutItem');
     tables.executions.allow(approvals.lambda, 'GetItem', 'Query');
-    tables.audit.allow(approvals.lambda, 'PutItem');
-    this.#mayRead(bucket, approvals, 'manifests');
     // An approver's conditions make a manifest of their own; the gate holds it against the one that was submitted.
     this.#mayWrite(bucket, approvals, 'manifests');
-    approvals.mayCompleteTasksOf(this.#props.stateMachineArn);
 
     const socketName = { SOCKET_FUNCTION: this.#nameOf('live/socket') };
     // Those who speak with Cognito stand outside, and have their requests counted.
@@ -176,6 +171,19 @@ export class AirlockFunctions extends Construct {
     tables.approvals.allow(notifications.lambda, 'GetItem');
     tables.notifications.allow(notifications.lambda, 'GetItem', 'Query');
     tables.notifications.allowOn('person#*', notifications.lambda, 'PutItem');
+
+    const slack = this.#add('api/slack', API_TIMEOUT, undefined, {
+      ...this.#signedIn(),
+      ...this.#table('APPROVALS', 'AUDIT'),
+      ...this.#objects(),
+      ...this.#channels(),
+      ...checkLimits,
+    });
+    this.#mayAuthenticate(slack);
+    this.#mayDecide(slack);
+    tables.identity.allow(slack.lambda, 'Query');
+    slack.mayInvoke('tasks/check-limits');
+    this.#mayReadChannelsSecret(slack);
 
     const live = this.#add('api/live', API_TIMEOUT, functions, { ...this.#signedIn(), ...this.#valkey() });
     this.#mayAuthenticate(live);
@@ -445,11 +453,10 @@ export class AirlockFunctions extends Construct {
 
   /** The one who speaks to the outside, outside the VPC: it reads what it tells of, and writes what became of telling it. */
   #sender(): void {
-    const { data, channels, publicUrl, settings } = this.#props;
+    const { data, channels, settings } = this.#props;
     const sender = this.#add('events/send-notifications', SENDER_TIMEOUT, undefined, {
       ...this.#table('NOTIFICATIONS', 'APPROVALS'),
       ...this.#channels(),
-      ...(publicUrl === undefined ? {} : { PUBLIC_URL: publicUrl }),
     });
     data.tables.notifications.allow(sender.lambda, 'GetItem', 'PutItem', 'Query');
     data.tables.approvals.allow(sender.lambda, 'GetItem');
@@ -471,7 +478,23 @@ export class AirlockFunctions extends Construct {
   }
 
   #channels() {
-    return { CHANNELS_SECRET: this.#props.data.channelsSecret.secretArn, SLACK_API_URL: 'https://slack.com/api/' };
+    const { data, publicUrl } = this.#props;
+    return {
+      CHANNELS_SECRET: data.channelsSecret.secretArn,
+      SLACK_API_URL: 'https://slack.com/api/',
+      ...(publicUrl === undefined ? {} : { PUBLIC_URL: publicUrl }),
+    };
+  }
+
+  /** It opens no request: what it may add is what is said of one, and what one grants. */
+  #mayDecide(fn: AirlockFunction<FunctionName>): void {
+    const { tables, bucket } = this.#props.data;
+    tables.approvals.allow(fn.lambda, 'GetItem', 'UpdateItem');
+    tables.approvals.allowOn('ntc_*', fn.lambda, 'PutItem');
+    tables.approvals.allowOn('std_*', fn.lambda, 'PutItem');
+    tables.audit.allow(fn.lambda, 'PutItem');
+    this.#mayRead(bucket, fn, 'manifests');
+    fn.mayCompleteTasksOf(this.#props.stateMachineArn);
   }
 
   #mayReadChannelsSecret(fn: AirlockFunction<FunctionName>): void {

@@ -139,6 +139,7 @@ export class ApplicationStack extends Stack {
       AuditTableName: data.tables.audit.tableName,
       SecurityTableName: data.tables.security.tableName,
       EphemeraTableName: data.tables.ephemera.tableName,
+      ChannelsSecretArn: data.channelsSecret.secretArn,
       AuditBucketName: data.auditBucket.bucketName,
       DataBucketName: data.bucket.bucketName,
       TicketKeyId: ticketKey.key.keyId,

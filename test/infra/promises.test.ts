@@ -243,7 +243,14 @@ describe('who may do what', () => {
   it.each([
     [
       'approvals',
-      ['api/approvals', 'events/execution-changed', 'events/reconciler', 'tasks/advance-approval', 'tasks/await-approval'],
+      [
+        'api/approvals',
+        'api/slack',
+        'events/execution-changed',
+        'events/reconciler',
+        'tasks/advance-approval',
+        'tasks/await-approval',
+      ],
     ],
     [
       'executions',
@@ -319,7 +326,7 @@ describe('who may do what', () => {
     [
       'manifests',
       ['api/approvals', 'api/executions'],
-      ['api/approvals', 'tasks/await-approval', 'tasks/issue-ticket', 'tasks/run-in-sandbox'],
+      ['api/approvals', 'api/slack', 'tasks/await-approval', 'tasks/issue-ticket', 'tasks/run-in-sandbox'],
     ],
     ['events', ['tasks/run-in-sandbox'], ['api/executions', 'live/catch-up', 'tasks/record', 'tasks/run-in-sandbox']],
     ['artifacts', ['tasks/run-in-sandbox'], ['api/executions']],
@@ -396,7 +403,7 @@ describe('who may do what', () => {
   });
 
   it('the secret of the channels is read by whoever speaks with them, and written by no function', () => {
-    expect(whoMay('secretsmanager:GetSecretValue')).toEqual(['events/send-notifications']);
+    expect(whoMay('secretsmanager:GetSecretValue')).toEqual(['api/slack', 'events/send-notifications']);
     for (const action of ['PutSecretValue', 'UpdateSecret', 'DeleteSecret'])
       expect(whoMay(`secretsmanager:${action}`), action).toEqual([]);
   });

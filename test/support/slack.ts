@@ -10,23 +10,39 @@ export interface SlackMessageSeen {
   readonly changes: number;
 }
 
-export async function startSlack(members: Readonly<Record<string, string>>) {
+/** `strangers`: members of other workspaces, in a channel that is shared with them. */
+export async function startSlack(members: Readonly<Record<string, string>>, strangers: Readonly<Record<string, string>> = {}) {
   const token = 'xoxb-test-token';
   const signingSecret = '8f742231b10e8888abcd99yyyzzz85a5';
   const messages = new Map<string, SlackMessageSeen>();
   const webhookBodies: Record<string, unknown>[] = [];
   const calls: string[] = [];
+  const whispers: { readonly to: string; readonly text: string }[] = [];
   /** Answered once each before anything else. */
   const faults: ({ status: number; body: string; headers?: Record<string, string> } | 'hang up')[] = [];
   let next = 1;
+
+  const memberOf = (id: string): Record<string, unknown> => {
+    const [known] = Object.entries({ ...members, ...strangers }).filter(([, member]) => member === id);
+    if (!known) return { ok: false, error: 'user_not_found' };
+    const kind = { deleted: false, is_bot: false, is_restricted: false, is_ultra_restricted: false, is_email_confirmed: true };
+    const isStranger = id in Object.fromEntries(Object.values(strangers).map((one) => [one, true]));
+    return { ok: true, user: { id, team_id: isStranger ? 'T9' : 'T0', ...kind, profile: { email: known[0] } } };
+  };
 
   const answerOf = (method: string, body: Record<string, unknown>): Record<string, unknown> => {
     if (method === 'users.lookupByEmail') {
       const id = members[String(body.email)];
       return id ? { ok: true, user: { id } } : { ok: false, error: 'users_not_found' };
     }
+    if (method === 'auth.test') return { ok: true, team_id: 'T0' };
+    if (method === 'users.info') return memberOf(String(body.user));
+    if (method === 'chat.postEphemeral') {
+      whispers.push({ to: String(body.user), text: JSON.stringify(body) });
+      return { ok: true, message_ts: '1700000000.999999' };
+    }
     if (method === 'chat.postMessage') {
-      if (!/^(#approvals|U[A-Z0-9]+)$/.test(String(body.channel))) return { ok: false, error: 'channel_not_found' };
+      if (!/^(#(airlock-)?approvals|U[A-Z0-9]+)$/.test(String(body.channel))) return { ok: false, error: 'channel_not_found' };
       const ts = `1700000000.${String(next++).padStart(6, '0')}`;
       const channel = String(body.channel).startsWith('#') ? 'C0000000001' : `D${String(body.channel).slice(1)}`;
       messages.set(`${channel} ${ts}`, { channel, ts, body, changes: 0 });
@@ -45,8 +61,13 @@ export async function startSlack(members: Readonly<Record<string, string>>) {
     const fault = faults.shift();
     if (fault === 'hang up') return request.socket.destroy();
     if (fault) return response.writeHead(fault.status, fault.headers).end(fault.body);
-    const body = JSON.parse(await textOf(request));
     const method = (request.url ?? '').slice(1);
+    const text = await textOf(request);
+    // Methods that read take no JSON.
+    const isForm = request.headers['content-type'] === 'application/x-www-form-urlencoded';
+    const wantsForm = /^(users|auth)\./.test(method);
+    if (isForm !== wantsForm) return response.end(JSON.stringify({ ok: false, error: 'invalid_arguments' }));
+    const body = isForm ? Object.fromEntries(new URLSearchParams(text)) : JSON.parse(text);
     calls.push(method);
     if (method === 'services/T0/B0/secret') {
       webhookBodies.push(body);
@@ -67,6 +88,7 @@ export async function startSlack(members: Readonly<Record<string, string>>) {
     messages,
     webhookBodies,
     calls,
+    whispers,
     faults,
     /** What Slack sends when a member presses a button of a message. */
     press(message: SlackMessageSeen, actionId: string, slackUserId: string, at: Date) {

@@ -5,6 +5,11 @@ import { type PostEnd, post } from '../http/post.ts';
 export const SLACK_API = 'https://slack.com/api/';
 const TIMEOUT_MS = 10_000;
 
+/** Methods that read take no JSON. */
+const AS_FORM = /^(users|auth)\./;
+const FORM = 'application/x-www-form-urlencoded';
+const JSON_TYPE = 'application/json; charset=utf-8';
+
 const answer = z.looseObject({ ok: z.boolean(), error: z.string().optional() });
 
 export type SlackAnswer =
@@ -21,10 +26,11 @@ export async function callSlack(
   method: string,
   body: Record<string, unknown>,
 ): Promise<SlackAnswer> {
+  const asForm = AS_FORM.test(method);
   const ended = await post({
     url: `${connection.apiUrl}${method}`,
-    headers: { authorization: `Bearer ${connection.token}`, 'content-type': 'application/json; charset=utf-8' },
-    body: JSON.stringify(body),
+    headers: { authorization: `Bearer ${connection.token}`, 'content-type': asForm ? FORM : JSON_TYPE },
+    body: asForm ? new URLSearchParams(body as Record<string, string>).toString() : JSON.stringify(body),
     timeoutMs: TIMEOUT_MS,
     publicOnly: false,
   });

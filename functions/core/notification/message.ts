@@ -40,13 +40,17 @@ export function messageOf(said: Said, approval: Approval, publicUrl: string | nu
     subject: `[${approval.risk.level} risk] ${headlineOf(said, person)}`,
     lead: leadOf(said),
     facts,
-    link: publicUrl === null ? null : `${publicUrl.replace(/\/$/, '')}/approvals/${approval.approval_id}`,
+    link: linkTo(approval.approval_id, publicUrl),
     linkLabel: said.asks ? 'Look at the request and decide' : 'Look at the request',
     asks: said.asks,
     risk: approval.risk.level,
     approvalId: approval.approval_id,
   };
 }
+
+/** Opens the request, and decides nothing. */
+export const linkTo = (approvalId: string, publicUrl: string | null): string | null =>
+  publicUrl === null ? null : `${publicUrl.replace(/\/$/, '')}/approvals/${approvalId}`;
 
 function headlineOf({ event, asks }: Said, person: string): string {
   if (asks) {

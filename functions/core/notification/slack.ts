@@ -56,6 +56,23 @@ export function slackMessageOf(message: Message, approval: Approval, offersDecis
   };
 }
 
+/** A word to one member, with the way to where more can be done. */
+export const slackNoteOf = (words: string, link: string | null): SlackMessage => ({
+  text: escaped(words),
+  blocks: [
+    { type: 'section', text: plain(words, FIELD_MAX) },
+    ...(link === null
+      ? []
+      : [
+          {
+            type: 'actions' as const,
+            block_id: 'airlock_open',
+            elements: [{ type: 'button' as const, action_id: 'airlock_open', text: plain('Open the request', 75), url: link }],
+          },
+        ]),
+  ],
+});
+
 /** What a decision in Slack may be about. Above it only whoever has signed in decides. */
 export const isDecidableInSlack = (approval: Pick<Approval, 'risk' | 'operation_type' | 'rule'>): boolean =>
   DECIDABLE.includes(approval.risk.level) && approval.operation_type !== 'security_change' && !approval.rule.requires_rationale;

@@ -1,10 +1,10 @@
 import { dynamoIdentities } from '../../adapters/dynamo/identities.ts';
 import { dynamoDeliveries, dynamoPreferences } from '../../adapters/dynamo/notifications.ts';
 import { approvalNotice } from '../../contracts/approval-notice.ts';
-import type { IdentityRecord } from '../../contracts/identity.ts';
 import { queueNotice } from '../../core/notification/queue.ts';
 import { readConfiguration } from '../../runtime/configuration.ts';
 import { environmentOf } from '../../runtime/environment.ts';
+import { everybody } from '../../runtime/everybody.ts';
 import { log } from '../../runtime/log.ts';
 import { streamHandler } from '../../runtime/stream-handler.ts';
 import { clock } from '../../runtime/system.ts';
@@ -14,7 +14,7 @@ const identities = dynamoIdentities({ identity: environment.IDENTITY_TABLE });
 const parts = {
   deliveries: dynamoDeliveries(environment.NOTIFICATIONS_TABLE),
   preferences: dynamoPreferences(environment.NOTIFICATIONS_TABLE),
-  everybody,
+  everybody: () => everybody(identities),
   channels: readConfiguration().notificationChannels,
 };
 
@@ -25,16 +25,3 @@ export const handler = streamHandler('approval notify', async ({ before, after }
   const queued = await queueNotice(parts, notice, clock.now());
   log.info('messages queued', { approval_id: notice.request_id, event: notice.event, messages: queued.length });
 });
-
-const PAGE = 100;
-
-async function everybody(): Promise<IdentityRecord[]> {
-  const found: IdentityRecord[] = [];
-  let cursor: string | null = null;
-  do {
-    const page = await identities.list(PAGE, cursor);
-    found.push(...page.items);
-    cursor = page.cursor;
-  } while (cursor !== null);
-  return found;
-}
