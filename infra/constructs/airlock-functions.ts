@@ -498,8 +498,8 @@ export class AirlockFunctions extends Construct {
   }
 
   #mayReadChannelsSecret(fn: AirlockFunction<FunctionName>): void {
-    const { channelsSecret, encryptionKey } = this.#props.data;
-    fn.allow(['secretsmanager:GetSecretValue'], [channelsSecret.secretArn]);
+    const { channelsSecretArn, encryptionKey } = this.#props.data;
+    fn.allow(['secretsmanager:GetSecretValue'], [channelsSecretArn]);
     encryptionKey?.grant(fn.lambda, 'kms:Decrypt');
   }
 

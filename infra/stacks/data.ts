@@ -1,4 +1,4 @@
-import { Duration, RemovalPolicy, SecretValue, Stack, type StackProps } from 'aws-cdk-lib';
+import { ArnFormat, Duration, RemovalPolicy, SecretValue, Stack, type StackProps } from 'aws-cdk-lib';
 import { AnyPrincipal, Effect, PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Key } from 'aws-cdk-lib/aws-kms';
 import { BlockPublicAccess, Bucket, BucketEncryption, ObjectLockRetention, ObjectOwnership } from 'aws-cdk-lib/aws-s3';
@@ -60,6 +60,18 @@ export class DataStack extends Stack {
       secretStringValue: SecretValue.unsafePlainText('{}'),
       removalPolicy: stage.removalPolicy,
       ...(this.encryptionKey ? { encryptionKey: this.encryptionKey } : {}),
+    });
+  }
+
+  /** The emulator refers to a secret by its name, and checks permissions by its ARN. */
+  get channelsSecretArn(): string {
+    const { secretArn: reference } = this.channelsSecret;
+    if (this.encryptionKey) return reference;
+    return this.formatArn({
+      service: 'secretsmanager',
+      resource: 'secret',
+      resourceName: `${reference}-*`,
+      arnFormat: ArnFormat.COLON_RESOURCE_NAME,
     });
   }
 

@@ -285,6 +285,7 @@ describe('who may do what', () => {
         'api/live',
         'api/notifications',
         'api/security',
+        'api/slack',
         'live/push',
         'live/socket',
         'tasks/issue-ticket',
