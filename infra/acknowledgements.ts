@@ -36,7 +36,10 @@ type Findings = readonly (readonly [reason: string, ids: readonly string[]])[];
 const FINDINGS: Readonly<Record<string, Findings>> = {
   'airlock-data': [
     ['the bucket of access logs keeps no log of its own', ['S1']],
-    ['rotating it means deploying the functions and the front door; docs/deploy.md says how', ['SMG4']],
+    [
+      'what the front door adds is rotated by a deployment, and what channels need by those who gave it (docs/deploy.md)',
+      ['SMG4'],
+    ],
   ],
   'airlock-application': [
     [
@@ -52,6 +55,7 @@ const FINDINGS: Readonly<Record<string, Findings>> = {
       [
         indexesOf('executionsTableB9F8DDA3Arn67EA62E4'),
         indexesOf('approvalsTable424BBC4DArn0D921078'),
+        indexesOf('notificationsTable066284B5Arn55FF04FB'),
         indexesOf('identityTableFF812E47Arn1924C3E0'),
         indexesOf('auditTable79EFCAFAArn96003C81'),
       ],
@@ -68,6 +72,10 @@ const FINDINGS: Readonly<Record<string, Findings>> = {
         'IAM5[Resource::arn:<AWS::Partition>:states:us-east-1:<AWS::AccountId>:execution:airlock-production-execution:*]',
         'IAM5[Resource::arn:<AWS::Partition>:ecs:us-east-1:<AWS::AccountId>:task/<SandboxesCluster679FB0D8>/*]',
       ],
+    ],
+    [
+      'in its sandbox SES asks for the recipient’s identity besides the sender’s, which a condition names',
+      ['IAM5[Resource::arn:<AWS::Partition>:ses:us-east-1:<AWS::AccountId>:identity/*]'],
     ],
     ['functions authenticate each request themselves, against a row that revocation changes at once', ['APIG4']],
     ['this queue is where letters end', ['SQS3']],

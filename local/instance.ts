@@ -20,7 +20,13 @@ export interface LocalUser {
 
 /** What an instance must remember between two starts, because deployed functions carry it. */
 export interface InstanceSettings {
-  readonly ports: { readonly edge: number; readonly emulator: number; readonly valkey: number };
+  readonly ports: {
+    readonly edge: number;
+    readonly emulator: number;
+    readonly valkey: number;
+    readonly inbox: number;
+    readonly smtp: number;
+  };
   readonly frontDoorSecret: string;
   readonly users: readonly LocalUser[];
 }
@@ -37,6 +43,8 @@ export interface Instance extends InstanceSettings {
   /** The emulator is somebody else's: it is used, never started or stopped. */
   readonly isEmulatorForeign: boolean;
   readonly valkeyUrl: string;
+  /** Where mail that Airlock sent is read. */
+  readonly inboxUrl: string;
 }
 
 export const defaultInstanceName = 'default';
@@ -88,13 +96,15 @@ async function freshen(
   };
   const emulator = await keepOrPick('emulator', []);
   const valkey = await keepOrPick('valkey', [emulator]);
+  const inbox = await keepOrPick('inbox', [emulator, valkey]);
+  const smtp = await keepOrPick('smtp', [emulator, valkey, inbox]);
   // People type the default instance's address: it is theirs to choose, and never changes by itself.
   const edge =
     name === defaultInstanceName
       ? parsePort(environment.AIRLOCK_PORT ?? String(earlier?.ports.edge ?? defaultEdgePort))
-      : await keepOrPick('edge', [emulator, valkey]);
+      : await keepOrPick('edge', [emulator, valkey, inbox, smtp]);
   return {
-    ports: { edge, emulator, valkey },
+    ports: { edge, emulator, valkey, inbox, smtp },
     frontDoorSecret: earlier?.frontDoorSecret ?? randomBytes(32).toString('base64url'),
     users: earlier?.users ?? roles.map((role) => ({ role, email: `${role}@airlock.local`, password: newPassword() })),
   };
@@ -117,6 +127,7 @@ function describe(name: string, settings: InstanceSettings, environment: NodeJS.
     emulatorUrl: foreignEmulator ?? `http://127.0.0.1:${settings.ports.emulator}`,
     isEmulatorForeign: foreignEmulator !== undefined,
     valkeyUrl: `redis://127.0.0.1:${settings.ports.valkey}`,
+    inboxUrl: `http://127.0.0.1:${settings.ports.inbox}`,
   };
 }
 

@@ -13,6 +13,7 @@ import {
   startNetworkAnchor,
   stopEngine,
 } from './parts/engine.ts';
+import { inboxName, startInbox, stopInbox } from './parts/inbox.ts';
 import { startValkey, stopValkey, valkeyName } from './parts/valkey.ts';
 import { type EngineKind, preparePrerequisites } from './prerequisites.ts';
 import { step as showStep } from './progress.ts';
@@ -21,7 +22,7 @@ import { buildImage } from './sandbox-image.ts';
 import { seedUsers } from './users.ts';
 import { waitForIdleSandbox, wakeFunctions } from './wake.ts';
 
-export const partNames = [engineName, valkeyName, emulatorName, edgeName] as const;
+export const partNames = [engineName, valkeyName, inboxName, emulatorName, edgeName] as const;
 
 /** Brings the whole instance up, from whatever state it is in, and returns when a job could run. */
 export async function startInstance(name: string, interruption?: AbortSignal): Promise<Instance> {
@@ -35,6 +36,7 @@ export async function startInstance(name: string, interruption?: AbortSignal): P
   const engine = await step('Start the container engine', () => startEngine(instance, engineKind));
   const image = await step('Build the sandbox image', () => buildImage(instance, engine));
   await step('Start redis-server', () => startValkey(instance));
+  await step('Start the inbox', () => startInbox(instance));
   if (!instance.isEmulatorForeign) {
     await step('Start the AWS emulator', async () => {
       if (runningDaemon(instance, emulatorName) !== undefined) return;
@@ -63,6 +65,7 @@ export async function startInstance(name: string, interruption?: AbortSignal): P
 export async function stopInstance(instance: Instance): Promise<void> {
   await showStep('Stop the edge', () => stopEdge(instance));
   await showStep('Stop the AWS emulator (it saves its state)', () => stopEmulator(instance));
+  await showStep('Stop the inbox', () => stopInbox(instance));
   await showStep('Stop redis-server', () => stopValkey(instance));
   await showStep('Stop the container engine', async () => {
     const engineKind = await engineInUse();
@@ -81,7 +84,7 @@ export async function resetInstance(instance: Instance): Promise<void> {
 const engineInUse = async (): Promise<EngineKind> => ((await run('podman', ['--version'])).exitCode === 0 ? 'podman' : 'docker');
 
 async function prepareForStart(name: string): Promise<Instance> {
-  const partOf = { edge: edgeName, emulator: emulatorName, valkey: valkeyName };
+  const partOf = { edge: edgeName, emulator: emulatorName, valkey: valkeyName, inbox: inboxName, smtp: inboxName };
   const instance = await prepareInstance(name, (earlier, port) => runningDaemon(earlier, partOf[port]) !== undefined);
   await requireEdgePort(instance);
   return instance;

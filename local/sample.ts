@@ -53,6 +53,8 @@ export function showNextSteps(instance: Instance): void {
   read and decide; or by program: GET /api/v1/approvals, then POST /api/v1/approvals/<id>/decision
   {"decision":"approve","digest":"<digest>"}.
 
+  Approvers are asked by mail, too; all of it arrives in ${cyan(instance.inboxUrl)}
+
   ${bold('npm run local -- status')}   the parts, and every user with its password
   ${bold('npm run local -- logs')}     what the parts say (-f follows)
   ${bold('npm stop')}                  stops everything and keeps its state

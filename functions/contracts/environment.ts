@@ -9,6 +9,7 @@ const executions = { EXECUTIONS_TABLE: text };
 const sandboxes = { SANDBOXES_TABLE: text };
 const approvals = { APPROVALS_TABLE: text };
 const audit = { AUDIT_TABLE: text };
+const notifications = { NOTIFICATIONS_TABLE: text };
 const identity = { IDENTITY_TABLE: text };
 const ephemera = { EPHEMERA_TABLE: text };
 const data = { DATA_BUCKET: text };
@@ -19,6 +20,15 @@ const api = { ...identity, ...ephemera, ...security, USER_POOL_ID: text, USER_PO
 /** Every one counts requests where all count: in Valkey itself, or, where a function must stand outside the VPC, by one inside. */
 const inside = { ...api, ...valkey };
 const outside = { ...api, CHECK_LIMITS_FUNCTION: text };
+
+/** What speaks with people outside needs. */
+const channels = {
+  /** Of the secret that holds tokens and signing secrets. */
+  CHANNELS_SECRET: text,
+  SLACK_API_URL: text,
+  /** What links begin with; left out where nobody said under which address people see us. */
+  PUBLIC_URL: text.optional(),
+};
 
 export const FUNCTION_ENVIRONMENT = {
   'api/executions': z.object({
@@ -44,6 +54,8 @@ export const FUNCTION_ENVIRONMENT = {
   }),
   'api/identity': z.object({ ...outside, ...audit, SOCKET_FUNCTION: text }),
   'api/audit': z.object({ ...inside, ...audit }),
+  'api/notifications': z.object({ ...inside, ...approvals, ...notifications }),
+  'api/slack': z.object({ ...outside, ...approvals, ...audit, ...data, ...channels }),
   'api/live': z.object({ ...inside }),
   'api/health': z.object({ ...inside, ...executions, ...sandboxes }),
   'api/security': z.object({ ...inside, ...audit, SOCKET_FUNCTION: text, MONITOR_FUNCTION: text }),
@@ -120,6 +132,12 @@ export const FUNCTION_ENVIRONMENT = {
     ...audit,
     CANCEL_RUN_FUNCTION: text,
     PUSH_FUNCTION: text,
+  }),
+  'events/approval-notify': z.object({ ...identity, ...notifications }),
+  'events/send-notifications': z.object({
+    ...notifications,
+    ...approvals,
+    ...channels,
   }),
   'events/approval-changed': z.object({ APPROVAL_CLOCK_STATE_MACHINE_ARN: text }),
   'events/security-monitor': z.object({ ...security, ...identity, ...audit, SOCKET_FUNCTION: text, USER_POOL_ID: text }),

@@ -17,6 +17,10 @@ export const standingApprovalId = z
   .regex(/^std_[0-9a-f]{64}$/, 'expected an id like std_ and 64 hexadecimal characters');
 /** Of a request's change, by its number in the request's audit chain. */
 export const approvalNoticeId = z.string().regex(/^ntc_[0-9a-f-]{36}_\d{6}_\d$/, 'expected an id like ntc_0198…_000001_0');
+/** Of one message: the notice it is about, its channel, and its recipient by a hash. */
+export const deliveryId = z
+  .string()
+  .regex(/^dlv_[0-9a-f-]{36}_\d{6}_\d_[a-z]+_[0-9a-f]{16}$/, 'expected an id like dlv_0198…_000001_0_email_…');
 export const fileId = prefixedUuid('file');
 
 /** One approval request per execution for now, under the same UUID: whoever knows one id knows the other. */

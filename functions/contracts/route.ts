@@ -27,6 +27,8 @@ export interface RouteContract {
    * and the cookie of a page is the only credential.
    */
   readonly page?: true;
+  /** A form that is handed over as the text it came as, because somebody signed that. */
+  readonly form?: 'as_it_came';
 }
 
 export const defineRoute = <const R extends RouteContract>(route: R): R => route;

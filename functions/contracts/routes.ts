@@ -22,6 +22,7 @@ import { health } from './routes/health.ts';
 import { getMe, getUser, listUsers, updateUser } from './routes/identity.ts';
 import { getRateLimits, resetRateLimits } from './routes/limits.ts';
 import { createLiveTicket } from './routes/live.ts';
+import { getNotificationPreferences, listNotifications, putNotificationPreferences } from './routes/notifications.ts';
 import { getPageSession, openPageSession, renewPageSession } from './routes/page-session.ts';
 import { beginPageSignIn, finishPageSignIn } from './routes/page-sign-in.ts';
 import {
@@ -35,6 +36,7 @@ import {
   withdrawOnPage,
 } from './routes/pages.ts';
 import { listSecurityEvents, listSecurityResponses, respondToThreat, reverseResponse } from './routes/security.ts';
+import { slackInteraction } from './routes/slack.ts';
 
 export const ROUTES_OF_FUNCTION = {
   executions: [execute, listExecutions, getExecution, getEvents, getFile, cancelExecution],
@@ -74,6 +76,8 @@ export const ROUTES_OF_FUNCTION = {
   ],
   identity: [getMe, listUsers, getUser, updateUser, createApiKey, listApiKeys, rotateApiKey, revokeApiKey],
   audit: [listAudit],
+  notifications: [getNotificationPreferences, putNotificationPreferences, listNotifications],
+  slack: [slackInteraction],
   live: [createLiveTicket],
   security: [getRateLimits, resetRateLimits, listSecurityEvents, listSecurityResponses, respondToThreat, reverseResponse],
   health: [health],

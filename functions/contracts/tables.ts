@@ -25,6 +25,17 @@ export const TABLES = {
       by_status: { partitionKey: 'status', sortKey: 'approval_id' },
     },
   },
+  /** Messages of a request (under its id), and what a person wants to be told how (`person#<id>`). */
+  notifications: {
+    partitionKey: 'subject',
+    sortKey: 'item',
+    stream: true,
+    timeToLive: 'expires_at_seconds',
+    indexes: {
+      /** Messages that are not done, in one queue, by when somebody has to look at them; `queue` is removed when done. */
+      by_due: { partitionKey: 'queue', sortKey: 'due_at' },
+    },
+  },
   audit: {
     partitionKey: 'entity_id',
     sortKey: 'sequence',

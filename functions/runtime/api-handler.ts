@@ -16,7 +16,7 @@ import { type Authenticate, authentication } from './authentication.ts';
 import { ApiError, fieldErrorsOf, problemOf } from './errors.ts';
 import { isThroughFrontDoor } from './front-door.ts';
 import { log } from './log.ts';
-import { asOfPage, isJustNotSignedIn, readForm, refusedPage } from './pages.ts';
+import { asOfPage, formText, isJustNotSignedIn, readForm, refusedPage } from './pages.ts';
 import { type CountingSettings, type RequestLimits, requestLimits } from './rate-limits.ts';
 import { type Watch, watchOver } from './watch.ts';
 
@@ -220,8 +220,10 @@ function queryOf(event: APIGatewayProxyEventV2): Record<string, string> {
   return query;
 }
 
-const bodyOf = (event: APIGatewayProxyEventV2, { page, bodyMaxBytes = BODY_MAX_BYTES }: RouteContract): unknown =>
-  page ? readForm(event, bodyMaxBytes) : readBody(event, bodyMaxBytes);
+function bodyOf(event: APIGatewayProxyEventV2, { page, form, bodyMaxBytes = BODY_MAX_BYTES }: RouteContract): unknown {
+  if (form === 'as_it_came') return formText(event, bodyMaxBytes);
+  return page ? readForm(event, bodyMaxBytes) : readBody(event, bodyMaxBytes);
+}
 
 function readBody(event: APIGatewayProxyEventV2, maxBytes: number): unknown {
   const type = event.headers['content-type'] ?? '';

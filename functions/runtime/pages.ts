@@ -33,16 +33,21 @@ export const seeOther = (location: string): PageAnswer<303> => ({
   raw: { type: TYPE, text: '' },
 });
 
-/** The fields of a form. One that came twice is refused: two readers could read two things. */
-export function readForm(event: APIGatewayProxyEventV2, maxBytes: number): Record<string, string> {
+/** A form as it came, of the type and size it may have. */
+export function formText(event: APIGatewayProxyEventV2, maxBytes: number): string {
   const type = event.headers['content-type'] ?? '';
   if (!/^application\/x-www-form-urlencoded(\s*;\s*charset=utf-8)?$/i.test(type.trim()))
-    throw new ApiError('unsupported_media_type', 'This takes the form of its page.');
+    throw new ApiError('unsupported_media_type', 'This takes a form: application/x-www-form-urlencoded.');
   const bytes = Buffer.from(event.body ?? '', event.isBase64Encoded ? 'base64' : 'utf8');
   if (bytes.byteLength > maxBytes)
     throw new ApiError('payload_too_large', `The form has ${bytes.byteLength} bytes; at most ${maxBytes} are accepted here.`);
+  return bytes.toString('utf8');
+}
+
+/** The fields of a form. One that came twice is refused: two readers could read two things. */
+export function readForm(event: APIGatewayProxyEventV2, maxBytes: number): Record<string, string> {
   const fields: Record<string, string> = {};
-  for (const [name, value] of new URLSearchParams(bytes.toString('utf8'))) {
+  for (const [name, value] of new URLSearchParams(formText(event, maxBytes))) {
     if (Object.hasOwn(fields, name)) {
       const errors = [{ field: `body.${name.slice(0, 64)}`, expected: 'the field once', received: 'it twice' }];
       throw new ApiError('validation_failed', 'A field of the form was given more than once.', { errors });

@@ -1,7 +1,9 @@
 import { Duration, Stack } from 'aws-cdk-lib';
+import { Effect, PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import type { Bucket } from 'aws-cdk-lib/aws-s3';
 import { Construct } from 'constructs';
 import type { FunctionEnvironment, FunctionName } from '../../functions/contracts/environment.ts';
+import type { Configuration } from '../../functions/core/policy/configuration.ts';
 import type { DataStack } from '../stacks/data.ts';
 import type { Network } from '../stacks/network.ts';
 import { AirlockFunction, type FunctionSettings, functionNameOf, type Placement } from './functions.ts';
@@ -22,11 +24,16 @@ interface Props {
   readonly approvalClockArn: string;
   readonly imageId: string;
   readonly frontDoorSecret: string;
+  readonly channels: Configuration['notificationChannels'];
+  /** Under which people reach us, where somebody said so. */
+  readonly publicUrl: string | undefined;
 }
 
 /** API Gateway waits 30 s; a function that answers later answers nobody. */
 const API_TIMEOUT = Duration.seconds(29);
 const TASK_TIMEOUT = Duration.seconds(30);
+/** Below the time after which a message is taken from whoever holds it. */
+const SENDER_TIMEOUT = Duration.seconds(75);
 
 /** Of a user's row: what ending their sessions writes. Roles, teams and trust are not among it. */
 const ENDING_SESSIONS = ['identity_id', 'valid_after', 'audit_length', 'audit_head'];
@@ -105,17 +112,12 @@ export class AirlockFunctions extends Construct {
       ...this.#objects(),
     });
     this.#mayAuthenticate(approvals);
-    tables.approvals.allow(approvals.lambda, 'GetItem', 'UpdateItem', 'Query');
-    // It opens no request: what it may add is what is said of one, and what one grants.
-    tables.approvals.allowOn('ntc_*', approvals.lambda, 'PutItem');
-    tables.approvals.allowOn('std_*', approvals.lambda, 'PutItem');
+    this.#mayDecide(approvals);
+    tables.approvals.allow(approvals.lambda, 'Query');
     tables.ephemera.allowOn('nonce#*', approvals.lambda, 'PutItem');
     tables.executions.allow(approvals.lambda, 'GetItem', 'Query');
-    tables.audit.allow(approvals.lambda, 'PutItem');
-    this.#mayRead(bucket, approvals, 'manifests');
     // An approver's conditions make a manifest of their own; the gate holds it against the one that was submitted.
     this.#mayWrite(bucket, approvals, 'manifests');
-    approvals.mayCompleteTasksOf(this.#props.stateMachineArn);
 
     const socketName = { SOCKET_FUNCTION: this.#nameOf('live/socket') };
     // Those who speak with Cognito stand outside, and have their requests counted.
@@ -164,6 +166,29 @@ export class AirlockFunctions extends Construct {
     });
     this.#mayAuthenticate(audit);
     tables.audit.allow(audit.lambda, 'Query');
+
+    const notifications = this.#add('api/notifications', API_TIMEOUT, functions, {
+      ...this.#signedIn(),
+      ...this.#valkey(),
+      ...this.#table('APPROVALS', 'NOTIFICATIONS'),
+    });
+    this.#mayAuthenticate(notifications);
+    tables.approvals.allow(notifications.lambda, 'GetItem');
+    tables.notifications.allow(notifications.lambda, 'GetItem', 'Query');
+    tables.notifications.allowOn('person#*', notifications.lambda, 'PutItem');
+
+    const slack = this.#add('api/slack', API_TIMEOUT, undefined, {
+      ...this.#signedIn(),
+      ...this.#table('APPROVALS', 'AUDIT'),
+      ...this.#objects(),
+      ...this.#channels(),
+      ...checkLimits,
+    });
+    this.#mayAuthenticate(slack);
+    this.#mayDecide(slack);
+    tables.identity.allow(slack.lambda, 'Query');
+    slack.mayInvoke('tasks/check-limits');
+    this.#mayReadChannelsSecret(slack);
 
     const live = this.#add('api/live', API_TIMEOUT, functions, { ...this.#signedIn(), ...this.#valkey() });
     this.#mayAuthenticate(live);
@@ -423,6 +448,11 @@ export class AirlockFunctions extends Construct {
     anchor.allow(['s3:ListBucket'], [auditBucket.bucketArn], { StringLike: { 's3:prefix': ['anchors/*', 'audit/*'] } });
     auditBucket.encryptionKey?.grant(anchor.lambda, 'kms:GenerateDataKey', 'kms:Decrypt');
 
+    const approvalNotify = this.#add('events/approval-notify', TASK_TIMEOUT, undefined, this.#table('IDENTITY', 'NOTIFICATIONS'));
+    tables.identity.allow(approvalNotify.lambda, 'Query');
+    tables.notifications.allow(approvalNotify.lambda, 'GetItem', 'PutItem', 'Query');
+    this.#sender();
+
     const keyRotation = this.#add('events/key-rotation', TASK_TIMEOUT, undefined, this.#table('IDENTITY', 'AUDIT'));
     tables.identity.allow(keyRotation.lambda, 'Query');
     tables.identity.allowOn('key_*', keyRotation.lambda, 'UpdateItem');
@@ -434,6 +464,58 @@ export class AirlockFunctions extends Construct {
       : `https://cognito-idp.${Stack.of(this).region}.${Stack.of(this).urlSuffix}/${pool.userPoolId}/.well-known/jwks.json`;
     const refresher = this.#add('events/jwks-refresher', TASK_TIMEOUT, undefined, { ...this.#table('IDENTITY'), JWKS_URL: jwks });
     tables.identity.allowOn('jwks', refresher.lambda, 'PutItem');
+  }
+
+  /** The one who speaks to the outside, outside the VPC: it reads what it tells of, and writes what became of telling it. */
+  #sender(): void {
+    const { data, channels, settings } = this.#props;
+    const sender = this.#add('events/send-notifications', SENDER_TIMEOUT, undefined, {
+      ...this.#table('NOTIFICATIONS', 'APPROVALS'),
+      ...this.#channels(),
+    });
+    data.tables.notifications.allow(sender.lambda, 'GetItem', 'PutItem', 'Query');
+    data.tables.approvals.allow(sender.lambda, 'GetItem');
+    this.#mayReadChannelsSecret(sender);
+    if (channels.email) {
+      // The emulator checks sending against `*`, and knows no such condition. In its sandbox SES asks for the recipient's identity, too.
+      if (settings.stage.isEmulated) sender.allow(['ses:SendEmail'], ['*']);
+      else {
+        const identities = Stack.of(this).formatArn({ service: 'ses', resource: 'identity', resourceName: '*' });
+        sender.allow(['ses:SendEmail'], [identities], { StringEquals: { 'ses:FromAddress': channels.email.from_address } });
+      }
+    }
+    // A phone number is no resource; every topic is one, and none is meant.
+    if (channels.sms) {
+      sender.allow(['sns:Publish'], ['*']);
+      const topics = new PolicyStatement({ effect: Effect.DENY, actions: ['sns:Publish'], resources: ['arn:*:sns:*:*:*'] });
+      sender.lambda.addToRolePolicy(topics);
+    }
+  }
+
+  #channels() {
+    const { data, publicUrl } = this.#props;
+    return {
+      CHANNELS_SECRET: data.channelsSecret.secretArn,
+      SLACK_API_URL: 'https://slack.com/api/',
+      ...(publicUrl === undefined ? {} : { PUBLIC_URL: publicUrl }),
+    };
+  }
+
+  /** It opens no request: what it may add is what is said of one, and what one grants. */
+  #mayDecide(fn: AirlockFunction<FunctionName>): void {
+    const { tables, bucket } = this.#props.data;
+    tables.approvals.allow(fn.lambda, 'GetItem', 'UpdateItem');
+    tables.approvals.allowOn('ntc_*', fn.lambda, 'PutItem');
+    tables.approvals.allowOn('std_*', fn.lambda, 'PutItem');
+    tables.audit.allow(fn.lambda, 'PutItem');
+    this.#mayRead(bucket, fn, 'manifests');
+    fn.mayCompleteTasksOf(this.#props.stateMachineArn);
+  }
+
+  #mayReadChannelsSecret(fn: AirlockFunction<FunctionName>): void {
+    const { channelsSecretArn, encryptionKey } = this.#props.data;
+    fn.allow(['secretsmanager:GetSecretValue'], [channelsSecretArn]);
+    encryptionKey?.grant(fn.lambda, 'kms:Decrypt');
   }
 
   #add<N extends FunctionName>(

@@ -3,7 +3,7 @@ import { Alarm, ComparisonOperator, type IMetric, Metric, Stats, TreatMissingDat
 import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
 import { ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
-import { FilterPattern } from 'aws-cdk-lib/aws-logs';
+import { FilterPattern, MetricFilter } from 'aws-cdk-lib/aws-logs';
 import { Topic } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
 import type { FunctionName } from '../../functions/contracts/environment.ts';
@@ -30,6 +30,8 @@ const WATCHED: readonly FunctionName[] = [
   'events/reconciler',
   'events/execution-changed',
   'events/approval-changed',
+  'events/approval-notify',
+  'events/send-notifications',
   'events/jwks-refresher',
   'events/key-rotation',
   'events/security-monitor',
@@ -74,6 +76,16 @@ export class Alarms extends Construct {
       'dead-letters',
       props.triggers.deadLetters.metricApproximateNumberOfMessagesVisible(),
       'An event could not be handled and was set aside.',
+    );
+    this.#any(
+      'messages-dead',
+      new MetricFilter(this, 'DeadMessages', {
+        logGroup: props.functions.get('events/send-notifications').lambda.logGroup,
+        filterPattern: FilterPattern.stringValue('$.message', '=', 'message dead'),
+        metricNamespace: 'Airlock',
+        metricName: 'DeadMessages',
+      }).metric({ period: Duration.minutes(5), statistic: Stats.SUM }),
+      'A message about an approval request reached its recipient by no channel.',
     );
     this.#any(
       'api-5xx',

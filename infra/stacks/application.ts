@@ -1,5 +1,6 @@
 import { CfnOutput, Duration, Stack, type StackProps } from 'aws-cdk-lib';
 import type { ContainerImage } from 'aws-cdk-lib/aws-ecs';
+import { CfnEmailIdentity } from 'aws-cdk-lib/aws-ses';
 import type { Construct } from 'constructs';
 import type { FunctionName } from '../../functions/contracts/environment.ts';
 import type { Configuration } from '../../functions/core/policy/configuration.ts';
@@ -32,10 +33,14 @@ interface Props extends StackProps {
   readonly sandboxImage: (scope: Construct) => SandboxImage;
   readonly largestJob: { readonly memoryBytes: number; readonly cpu: number };
   readonly bundleOf: (name: FunctionName) => string;
-  readonly security: Configuration['security'];
+  readonly configuration: Configuration;
   /** What CloudFront, or the edge on one machine, adds to every request. */
   readonly frontDoorSecret: string;
 }
+
+/** On AWS the address is the front door's, which stands on this stack: an owner writes it into the configuration. */
+const publicUrlOf = (stage: Stage, { approvalServer, security }: Configuration): string | undefined =>
+  stage.local?.publicUrl ?? approvalServer.public_url ?? security.authentication.sso.public_url;
 
 /** What runs: sign-in, the APIs, the functions, the state machine, the sandboxes, and what sets them off. */
 export class ApplicationStack extends Stack {
@@ -52,7 +57,7 @@ export class ApplicationStack extends Stack {
     const { encryptionKey, tables } = data;
     const image = props.sandboxImage(this);
 
-    const signIn = new SignIn(this, 'SignIn', { stage, security: props.security });
+    const signIn = new SignIn(this, 'SignIn', { stage, security: props.configuration.security });
     const sandboxes = new SandboxTasks(this, 'Sandboxes', {
       ...image,
       stage,
@@ -73,7 +78,12 @@ export class ApplicationStack extends Stack {
       approvalClockArn: machineArn(this, stage, 'approval-clock'),
       imageId: image.id,
       frontDoorSecret: props.frontDoorSecret,
+      channels: props.configuration.notificationChannels,
+      publicUrl: publicUrlOf(stage, props.configuration),
     });
+    const { email } = props.configuration.notificationChannels;
+    // On AWS an operator proves the address, or its whole domain (docs/deploy.md); the emulator takes anybody's word.
+    if (stage.isEmulated && email) new CfnEmailIdentity(this, 'MailIdentity', { emailIdentity: email.from_address });
     this.machine = new ExecutionMachine(this, 'Execution', {
       stage,
       executions: tables.executions,
@@ -93,10 +103,13 @@ export class ApplicationStack extends Stack {
     this.triggers = new Triggers(this, 'Triggers', { stage, encryptionKey });
     this.triggers.onChangeOf(tables.executions, this.functions.get('events/execution-changed'));
     this.triggers.onChangeOf(tables.approvals, this.functions.get('events/approval-changed'));
+    this.triggers.onChangeOf(tables.approvals, this.functions.get('events/approval-notify'));
+    this.triggers.onChangeOf(tables.notifications, this.functions.get('events/send-notifications'));
     this.triggers.onChangeOf(tables.sandboxes, this.functions.get('events/keeper'));
     this.triggers.onTaskChangeOf(sandboxes, this.functions.get('events/keeper'));
     this.triggers.every(Duration.minutes(1), this.functions.get('events/keeper'));
     this.triggers.every(Duration.minutes(1), this.functions.get('events/reconciler'));
+    this.triggers.every(Duration.minutes(1), this.functions.get('events/send-notifications'));
     this.triggers.every(Duration.minutes(15), this.functions.get('events/jwks-refresher'));
     this.triggers.every(Duration.hours(1), this.functions.get('events/audit-anchor'));
     this.triggers.every(Duration.minutes(1), this.functions.get('events/security-monitor'));
@@ -126,6 +139,7 @@ export class ApplicationStack extends Stack {
       AuditTableName: data.tables.audit.tableName,
       SecurityTableName: data.tables.security.tableName,
       EphemeraTableName: data.tables.ephemera.tableName,
+      ChannelsSecretArn: data.channelsSecret.secretArn,
       AuditBucketName: data.auditBucket.bucketName,
       DataBucketName: data.bucket.bucketName,
       TicketKeyId: ticketKey.key.keyId,

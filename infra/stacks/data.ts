@@ -1,4 +1,4 @@
-import { Duration, RemovalPolicy, Stack, type StackProps } from 'aws-cdk-lib';
+import { ArnFormat, Duration, RemovalPolicy, SecretValue, Stack, type StackProps } from 'aws-cdk-lib';
 import { AnyPrincipal, Effect, PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Key } from 'aws-cdk-lib/aws-kms';
 import { BlockPublicAccess, Bucket, BucketEncryption, ObjectLockRetention, ObjectOwnership } from 'aws-cdk-lib/aws-s3';
@@ -36,6 +36,9 @@ export class DataStack extends Stack {
   /** Encrypts everything at rest; left out where encryption keys would only cost. */
   readonly encryptionKey: Key | undefined;
 
+  /** What channels need to send, as a JSON object by the names that hitl-mcp.yaml gives; an operator fills it. */
+  readonly channelsSecret: Secret;
+
   readonly #frontDoorSecret: Secret | undefined;
   readonly #accessLogBucket: Bucket | undefined;
 
@@ -51,6 +54,25 @@ export class DataStack extends Stack {
     this.bucket = this.#bucket(stage);
     this.auditBucket = this.#auditBucket(stage);
     this.#frontDoorSecret = this.encryptionKey && this.#secret(this.encryptionKey);
+    this.channelsSecret = new Secret(this, 'ChannelsSecret', {
+      description: 'Airlock: tokens and signing secrets of the notification channels',
+      // Written once: a later deployment leaves what an operator put there.
+      secretStringValue: SecretValue.unsafePlainText('{}'),
+      removalPolicy: stage.removalPolicy,
+      ...(this.encryptionKey ? { encryptionKey: this.encryptionKey } : {}),
+    });
+  }
+
+  /** The emulator refers to a secret by its name, and checks permissions by its ARN. */
+  get channelsSecretArn(): string {
+    const { secretArn: reference } = this.channelsSecret;
+    if (this.encryptionKey) return reference;
+    return this.formatArn({
+      service: 'secretsmanager',
+      resource: 'secret',
+      resourceName: `${reference}-*`,
+      arnFormat: ArnFormat.COLON_RESOURCE_NAME,
+    });
   }
 
   /** A reference that CloudFormation resolves when it deploys: the value is in no template. */

@@ -18,7 +18,7 @@ export function localStage(app: App, stage: Stage, local: LocalSettings, { bundl
     network,
     bundleOf,
     largestJob: largestJob(configuration),
-    security: configuration.security,
+    configuration,
     sandboxImage: () => ({
       image: ContainerImage.fromRegistry(local.sandboxImage),
       id: local.sandboxImageId,

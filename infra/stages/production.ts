@@ -32,7 +32,7 @@ export async function productionStage(app: App, stage: Stage, { bundleOf, config
     network,
     bundleOf,
     largestJob: largestJob(configuration),
-    security: configuration.security,
+    configuration,
     sandboxImage: (scope) => {
       const { buildArgs } = context;
       const asset = new DockerImageAsset(scope, 'SandboxImage', {

@@ -34,6 +34,7 @@ export function describeStatus(instance: Instance) {
     logs_dir: instance.logsDirectory,
     emulator_url: instance.emulatorUrl,
     valkey_url: instance.valkeyUrl,
+    inbox_url: instance.inboxUrl,
     sandbox_network: instance.id,
     outputs: lastOutputs(instance) ?? {},
   } as const;
@@ -45,5 +46,5 @@ function showStatus(report: ReturnType<typeof describeStatus>): void {
     say(`  ${part.padEnd(9)} ${state === 'running' ? green(state) : red(state)}`);
   say('\nUsers');
   for (const { role, email, password } of report.users) say(`  ${role.padEnd(10)} ${email.padEnd(24)} ${password}`);
-  say(`\nLogs      ${report.logs_dir}\nEmulator  ${report.emulator_url}`);
+  say(`\nLogs      ${report.logs_dir}\nEmulator  ${report.emulator_url}\nInbox     ${report.inbox_url}`);
 }

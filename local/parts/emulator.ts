@@ -66,6 +66,8 @@ function miniStack(instance: Instance, engine: Engine, networkAnchor: string | u
       LAMBDA_WARM_TTL_SECONDS: '120',
       // A container that takes longer to start is given up by the emulator, and runs on without anybody knowing of it.
       MINISTACK_DOCKER_TIMEOUT: '300',
+      // SES sends nothing anywhere, and hands on what it took.
+      SMTP_HOST: `127.0.0.1:${instance.ports.smtp}`,
       // Listeners that nothing here uses, on ports that two instances would fight for.
       SFTP_ENABLED: '0',
       IOT_MTLS_ENABLED: '0',

@@ -1,10 +1,12 @@
 import { memoryApiKeys } from '../support/memory/api-keys.ts';
 import { memoryApprovals } from '../support/memory/approvals.ts';
 import { memoryIdentities } from '../support/memory/identities.ts';
+import { memoryDeliveries } from '../support/memory/notifications.ts';
 import { memorySecurity } from '../support/memory/security.ts';
 import { memoryExecutions, memoryObjects, memorySandboxes, memoryUploads } from '../support/memory/stores.ts';
 import { apiKeyStoreContract } from './api-key-store.ts';
 import { approvalStoreContract } from './approval-store.ts';
+import { deliveryStoreContract } from './delivery-store.ts';
 import { executionStoreContract } from './execution-store.ts';
 import { identityStoreContract } from './identity-store.ts';
 import { objectStoreContract } from './object-store.ts';
@@ -20,3 +22,4 @@ apiKeyStoreContract('memory', async () => memoryApiKeys());
 identityStoreContract('memory', async () => memoryIdentities());
 securityStoreContract('memory', async () => memorySecurity());
 uploadStoreContract('memory', async () => memoryUploads());
+deliveryStoreContract('memory', async () => memoryDeliveries());

@@ -28,7 +28,7 @@ const application = stacks.get('airlock-local-application');
 
 /** What the emulator refuses a whole stack for, or serves with nothing behind it; `npm start` puts something else in its place. */
 const NOT_EMULATED =
-  /^AWS::(ElastiCache|WAFv2|CloudFront|Route53Resolver)::|^AWS::EC2::(VPCPeeringConnection|SecurityGroupIngress|SecurityGroupEgress|FlowLog|NetworkAcl|NatGateway|EIP)$|^AWS::SecretsManager::|^AWS::CloudWatch::|^AWS::ApiGateway::Account$|^Custom::/;
+  /^AWS::(ElastiCache|WAFv2|CloudFront|Route53Resolver)::|^AWS::EC2::(VPCPeeringConnection|SecurityGroupIngress|SecurityGroupEgress|FlowLog|NetworkAcl|NatGateway|EIP)$|^^AWS::CloudWatch::|^AWS::ApiGateway::Account$|^Custom::/;
 
 /** What only AWS asks a function's role for: tracing, its own encryption, network interfaces, and letters set aside under a key. */
 const ONLY_ON_AWS = /^(xray|kms:(Decrypt|DescribeKey|Encrypt|GenerateDataKey\*?|ReEncrypt(\*|From|To)))|^ec2:/;
@@ -50,9 +50,9 @@ describe('the local stage', () => {
     for (const [entry, statements] of here) expect(actionsIn(statements), entry).toEqual(onAws.get(entry));
   });
 
-  it('widens a resource to `*` for task tokens only, which the emulator knows no other way', () => {
+  it('widens a resource to `*` for task tokens and mail only, which the emulator knows no other way', () => {
     const wide = [...localPermissions().values()].flat().filter((statement) => resourcesOf(statement).includes('*'));
-    expect([...new Set(wide.flatMap(actionsOf))]).toEqual(['states:SendTaskSuccess']);
+    expect([...new Set(wide.flatMap(actionsOf))]).toEqual(['states:SendTaskSuccess', 'ses:SendEmail']);
   });
 
   it('is removed whole', () => {

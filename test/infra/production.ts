@@ -40,7 +40,7 @@ export function productionApp(account?: string) {
     network,
     bundleOf: (name) => join(import.meta.dirname, '../../functions', name),
     largestJob: largestJob(configuration),
-    security: configuration.security,
+    configuration,
     sandboxImage: (scope) => {
       const asset = new DockerImageAsset(scope, 'SandboxImage', { directory: imageDirectory });
       return { image: ContainerImage.fromDockerImageAsset(asset), id: 'id', architecture: 'ARM64' };

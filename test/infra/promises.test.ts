@@ -151,13 +151,14 @@ describe('the networks have no way out', () => {
       'api/files',
       'api/health',
       'api/live',
+      'api/notifications',
       'api/security',
       'live/catch-up',
       'tasks/check-limits',
       'tasks/record',
     ]);
     expect(standing('DispatcherGroup')).toEqual(['tasks/cancel-run', 'tasks/probe-sandbox', 'tasks/run-in-sandbox']);
-    expect([...functions().values()].filter((fn) => fn.Properties.VpcConfig)).toHaveLength(13);
+    expect([...functions().values()].filter((fn) => fn.Properties.VpcConfig)).toHaveLength(14);
   });
 
   it('sandboxes resolve the registry’s names and no other', () => {
@@ -242,7 +243,14 @@ describe('who may do what', () => {
   it.each([
     [
       'approvals',
-      ['api/approvals', 'events/execution-changed', 'events/reconciler', 'tasks/advance-approval', 'tasks/await-approval'],
+      [
+        'api/approvals',
+        'api/slack',
+        'events/execution-changed',
+        'events/reconciler',
+        'tasks/advance-approval',
+        'tasks/await-approval',
+      ],
     ],
     [
       'executions',
@@ -263,6 +271,7 @@ describe('who may do what', () => {
       'identity',
       ['api/auth', 'api/identity', 'api/security', 'events/jwks-refresher', 'events/key-rotation', 'events/security-monitor'],
     ],
+    ['notifications', ['api/notifications', 'events/approval-notify', 'events/send-notifications']],
     [
       'ephemera',
       [
@@ -274,7 +283,9 @@ describe('who may do what', () => {
         'api/health',
         'api/identity',
         'api/live',
+        'api/notifications',
         'api/security',
+        'api/slack',
         'live/push',
         'live/socket',
         'tasks/issue-ticket',
@@ -363,7 +374,7 @@ describe('who may do what', () => {
     [
       'manifests',
       ['api/approvals', 'api/executions'],
-      ['api/approvals', 'tasks/await-approval', 'tasks/issue-ticket', 'tasks/run-in-sandbox'],
+      ['api/approvals', 'api/slack', 'tasks/await-approval', 'tasks/issue-ticket', 'tasks/run-in-sandbox'],
     ],
     ['events', ['tasks/run-in-sandbox'], ['api/executions', 'live/catch-up', 'tasks/record', 'tasks/run-in-sandbox']],
     ['artifacts', ['tasks/run-in-sandbox'], ['api/executions']],
@@ -434,6 +445,19 @@ describe('who may do what', () => {
       Condition: { StringEquals: { 's3:authType': ['REST-QUERY-STRING', 'POST'] } },
     });
     expect(textOf(denied.NotResource)).toMatch(/^<Data\w+\.Arn>\/uploads\/\*$/);
+  });
+
+  it('mail is sent by one function, under the one address that the configuration names; text messages only where it names numbers', () => {
+    expect(whoMay('ses:SendEmail')).toEqual(['events/send-notifications']);
+    const sending = [...permissions().values()].flat().find((statement) => actionsOf(statement).includes('ses:SendEmail'));
+    expect(sending?.Condition).toEqual({ StringEquals: { 'ses:FromAddress': 'approvals@airlock.example.com' } });
+    expect(whoMay('sns:Publish')).toEqual([]);
+  });
+
+  it('the secret of the channels is read by whoever speaks with them, and written by no function', () => {
+    expect(whoMay('secretsmanager:GetSecretValue')).toEqual(['api/slack', 'events/send-notifications']);
+    for (const action of ['PutSecretValue', 'UpdateSecret', 'DeleteSecret'])
+      expect(whoMay(`secretsmanager:${action}`), action).toEqual([]);
   });
 
   it('nobody changes or deletes an audit record', () => {
@@ -571,14 +595,14 @@ describe('roles of other services', () => {
         return `${textOf(Properties.SourceArn).replace(/^<(\w+)\.Arn>$/, '$1')} ${textOf(Properties.FunctionName)}`;
       });
     expect(permitted.sort()).toEqual(targets.sort());
-    expect(targets).toHaveLength(7);
+    expect(targets).toHaveLength(8);
   });
 });
 
 describe('what cannot be handled is kept', () => {
   it('by every stream and every rule, in a queue whose key lets them', () => {
     const mappings = resources('AWS::Lambda::EventSourceMapping');
-    expect(mappings).toHaveLength(3);
+    expect(mappings).toHaveLength(5);
     for (const [id, mapping] of mappings) {
       expect(mapping.Properties, id).toMatchObject({
         FunctionResponseTypes: ['ReportBatchItemFailures'],
@@ -599,16 +623,19 @@ describe('what cannot be handled is kept', () => {
       'automatic-response',
       'dead-letters',
       'events-approval-changed-errors',
+      'events-approval-notify-errors',
       'events-execution-changed-errors',
       'events-jwks-refresher-errors',
       'events-keeper-errors',
       'events-key-rotation-errors',
       'events-reconciler-errors',
       'events-security-monitor-errors',
+      'events-send-notifications-errors',
       'functions-throttled',
       'keeper-silent',
       'machine-failed',
       'machine-timed-out',
+      'messages-dead',
       'pool-empty',
       'tasks-advance-approval-errors',
       'tasks-issue-ticket-errors',
@@ -687,7 +714,7 @@ describe('what lasts', () => {
       string,
       Resource & { DeletionPolicy: string }
     >;
-    expect(Object.keys(tables)).toHaveLength(7);
+    expect(Object.keys(tables)).toHaveLength(8);
     for (const [id, table] of Object.entries(tables)) {
       expect(table.DeletionPolicy, id).toBe('Retain');
       expect(table.Properties.SSESpecification, id).toMatchObject({ SSEEnabled: true, SSEType: 'KMS' });

@@ -16,6 +16,7 @@ import { appendToChain, EMPTY_CHAIN } from '../../functions/core/audit/chain.ts'
 import { MOST_KEY_NETWORKS } from '../../functions/core/identity/key-networks.ts';
 import { apiKeyStoreContract } from '../contract/api-key-store.ts';
 import { approvalStoreContract } from '../contract/approval-store.ts';
+import { deliveryStoreContract } from '../contract/delivery-store.ts';
 import { executionStoreContract } from '../contract/execution-store.ts';
 import { identityStoreContract } from '../contract/identity-store.ts';
 import { objectStoreContract } from '../contract/object-store.ts';
@@ -34,6 +35,7 @@ const { dynamoApiKeys, dynamoKeyUsage } = await import('../../functions/adapters
 const { dynamoApprovals } = await import('../../functions/adapters/dynamo/approvals.ts');
 const { dynamoExecutions } = await import('../../functions/adapters/dynamo/executions.ts');
 const { dynamoIdentities } = await import('../../functions/adapters/dynamo/identities.ts');
+const { dynamoDeliveries } = await import('../../functions/adapters/dynamo/notifications.ts');
 const { dynamoSandboxes } = await import('../../functions/adapters/dynamo/sandboxes.ts');
 const { dynamoSecurityEvents } = await import('../../functions/adapters/dynamo/security-events.ts');
 const { dynamoAdminAddresses, dynamoRestrictions, dynamoSecurityResponses } = await import(
@@ -51,6 +53,7 @@ const names = [
   'audit',
   'ephemera',
   'identity',
+  'notifications',
   'security',
 ] as const satisfies TableName[];
 const nameOf = (table: (typeof names)[number]): string => `contract-${table}-${suffix}`;
@@ -165,4 +168,5 @@ securityStoreContract('DynamoDB', async () => ({
   adminAddresses: dynamoAdminAddresses(nameOf('security')),
 }));
 uploadStoreContract('DynamoDB', async () => dynamoUploads(nameOf('ephemera')));
+deliveryStoreContract('DynamoDB', async () => dynamoDeliveries(nameOf('notifications')));
 objectStoreContract('S3', async () => s3Objects(output('DataBucketName')));

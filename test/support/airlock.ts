@@ -14,6 +14,7 @@ interface Status {
   readonly users: readonly { role: string; email: string; password: string }[];
   readonly emulator_url: string;
   readonly valkey_url: string;
+  readonly inbox_url: string;
   readonly sandbox_network: string;
   readonly parts: Readonly<Record<string, { readonly pid?: number }>>;
   readonly outputs: Readonly<Record<string, string>>;

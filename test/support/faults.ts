@@ -40,17 +40,23 @@ export async function invoke(path: string, payload: object): Promise<Record<stri
   return answer ?? {};
 }
 
-/** Runs `work` while a function has another environment variable, and puts the old one back. */
-export async function withVariable<T>(path: string, name: string, value: string, work: () => Promise<T>): Promise<T> {
+/** Gives a function another environment variable; what comes back puts the old one back. */
+export async function functionVariable(path: string, name: string, value: string): Promise<() => Promise<unknown>> {
   const FunctionName = functionNamed(path);
   const { Environment } = await lambda.send(new GetFunctionConfigurationCommand({ FunctionName }));
   const put = (Variables: Record<string, string>) =>
     lambda.send(new UpdateFunctionConfigurationCommand({ FunctionName, Environment: { Variables } }));
   await put({ ...Environment?.Variables, [name]: value });
+  return () => put(Environment?.Variables ?? {});
+}
+
+/** Runs `work` while a function has another environment variable. */
+export async function withVariable<T>(path: string, name: string, value: string, work: () => Promise<T>): Promise<T> {
+  const putBack = await functionVariable(path, name, value);
   try {
     return await work();
   } finally {
-    await put(Environment?.Variables ?? {});
+    await putBack();
   }
 }
 

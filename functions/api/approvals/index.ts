@@ -3,13 +3,11 @@ import { dynamoExecutions } from '../../adapters/dynamo/executions.ts';
 import { dynamoIdentities } from '../../adapters/dynamo/identities.ts';
 import { dynamoNonces } from '../../adapters/dynamo/nonces.ts';
 import { s3Objects } from '../../adapters/s3/objects.ts';
-import { taskTokens } from '../../adapters/sfn/machine.ts';
 import type { Approval, ApprovalView } from '../../contracts/approval.ts';
 import * as routes from '../../contracts/routes/approvals.ts';
-import { maySee, reachesStanding } from '../../core/approval/access.ts';
-import { updateApproval } from '../../core/approval/change.ts';
+import { reachesStanding } from '../../core/approval/access.ts';
 import { contextOf } from '../../core/approval/context.ts';
-import { type ChangeOutcome, hasExpired } from '../../core/approval/decide.ts';
+import { hasExpired } from '../../core/approval/decide.ts';
 import { dryRun } from '../../core/approval/dry-run.ts';
 import { capacityOf } from '../../core/approval/eligibility.ts';
 import { listFor, listStandingFor } from '../../core/approval/list.ts';
@@ -22,12 +20,12 @@ import { readManifest } from '../../core/execution/manifest.ts';
 import { type Actor, permissionsOf } from '../../core/identity/actor.ts';
 import { authorize } from '../../core/identity/authorize.ts';
 import { apiHandler, ok, route } from '../../runtime/api-handler.ts';
+import { approvalChanges, type Change, notFound } from '../../runtime/approval-changes.ts';
+import { decision, delegatorsOf } from '../../runtime/approval-decision.ts';
 import { readConfiguration } from '../../runtime/configuration.ts';
 import { environmentOf } from '../../runtime/environment.ts';
 import { ApiError, refuseCursor } from '../../runtime/errors.ts';
-import { log } from '../../runtime/log.ts';
-import { clock, wait } from '../../runtime/system.ts';
-import { decision, delegatorsOf } from './decision.ts';
+import { clock } from '../../runtime/system.ts';
 import { approvalPages } from './pages.ts';
 
 const environment = environmentOf('api/approvals');
@@ -37,6 +35,7 @@ const executions = dynamoExecutions({ executions: environment.EXECUTIONS_TABLE, 
 const identities = dynamoIdentities({ identity: environment.IDENTITY_TABLE });
 const objects = s3Objects(environment.DATA_BUCKET);
 const decideAs = decision({ approvals, identities, objects, clock });
+const { seenRequest, change } = approvalChanges({ approvals, executions });
 
 export const handler = apiHandler(environment, [
   route(routes.listApprovals, async ({ actor, query }) => {
@@ -115,28 +114,8 @@ export const handler = apiHandler(environment, [
   }),
 ]);
 
-type Change = (request: Approval) => ChangeOutcome | Promise<ChangeOutcome>;
-
 const changed = async (actor: Actor, approvalId: string, wanted: Change) =>
   ok(await viewOf(await change(actor, approvalId, wanted)));
-
-/** Makes a change of a request that the actor may see; what refuses it is the answer. */
-async function change(actor: Actor, approvalId: string, wanted: Change): Promise<Approval> {
-  await seenRequest(actor, approvalId);
-  const { row } = await updateApproval(approvals, approvalId, clock.now(), async (request) => {
-    const outcome = await wanted(request);
-    if (outcome.outcome === 'refused') throw new ApiError(outcome.code, outcome.detail);
-    return outcome;
-  });
-  if (!row) throw notFound();
-  // The change is durable. Waking the machine at once saves the stream's moment; if it fails, the stream wakes it.
-  if (row.status !== 'open' && row.task_token) {
-    await taskTokens
-      .complete(row.task_token)
-      .catch((error: unknown) => log.error('waking the machine failed', error, { approval_id: row.approval_id }));
-  }
-  return row;
-}
 
 /** In the words in which the decision itself would be refused; whatever a version wants of it, somebody may decide on one of them. */
 async function whyNot(actor: Actor, row: Approval): Promise<string | null> {
@@ -156,21 +135,3 @@ async function viewOf(row: Approval): Promise<ApprovalView> {
 }
 
 const METRICS_MS = 30 * 86_400_000;
-
-const OPENING_TRIES = 20;
-const OPENING_PAUSE_MS = 100;
-
-/** The request of a just submitted execution is opened by its machine a moment later; whoever was told its id need not know that. */
-async function seenRequest(actor: Actor, approvalId: string): Promise<Approval> {
-  for (let tries = 0; tries < OPENING_TRIES; tries += 1) {
-    const row = await approvals.get(approvalId);
-    if (row && !maySee(actor, row, clock.now())) break;
-    if (row) return row;
-    const execution = await executions.get(approvalId.replace(/^apr_/, 'exec_'));
-    if (execution?.phase !== 'awaiting_approval') break;
-    await wait(OPENING_PAUSE_MS);
-  }
-  throw notFound();
-}
-
-const notFound = (): ApiError => new ApiError('not_found', 'There is no such resource, or it is not yours.');

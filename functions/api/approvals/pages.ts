@@ -17,10 +17,10 @@ import { approvalsPage } from '../../core/pages/approvals.ts';
 import { type DecisionFields, type FormState, readDecision } from '../../core/pages/decision-form.ts';
 import type { Viewer } from '../../core/pages/layout.ts';
 import { type Route, route } from '../../runtime/api-handler.ts';
+import type { decision } from '../../runtime/approval-decision.ts';
 import { sessionCookieOf } from '../../runtime/cookies.ts';
 import { ApiError, refuseCursor } from '../../runtime/errors.ts';
 import { PageError, pageAnswer, seeOther } from '../../runtime/pages.ts';
-import type { decision } from './decision.ts';
 
 export interface PageParts {
   readonly approvals: ApprovalStore;

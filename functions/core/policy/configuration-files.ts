@@ -13,6 +13,7 @@ import { apiSecurity } from './configuration-security.ts';
 import { profileName } from './configuration-shape.ts';
 import { bytes, cpu, exactly, oneOf, port, roleNames, seconds, section, text, whole, yesOrNo } from './configuration-values.ts';
 import { MINIMUM_LIMITS } from './limits.ts';
+import { notificationChannels, publicUrl } from './notification-channels-file.ts';
 
 const imageName = z
   .string({ error: 'the name of an image' })
@@ -111,9 +112,10 @@ const codeInterpreter = section({
 });
 
 const humansInTheLoop = section({
-  server: section({ port, web_interface_port: port }),
+  server: section({ port, web_interface_port: port, public_url: publicUrl.optional() }),
   approver_levels: approverLevels,
   approval_rules: approvalRules,
+  notification_channels: notificationChannels,
 });
 
 const level = oneOf(riskLevel.options);

@@ -8,6 +8,7 @@ import { approvalRule, operationType } from '../../contracts/approval-rule.ts';
 import { auditLevel } from '../../contracts/execution.ts';
 import { permission, roleName } from '../../contracts/identity.ts';
 import { language, resourceLimits } from '../../contracts/manifest.ts';
+import { notificationChannels } from './notification-channels.ts';
 
 export const profileName = z.enum(['restricted', 'standard', 'trusted']);
 export type ProfileName = z.infer<typeof profileName>;
@@ -152,9 +153,10 @@ export const configurationSchema = z.strictObject({
     max_idle_seconds: seconds,
   }),
   uploads: z.strictObject({ max_file_bytes: z.int().positive() }),
-  approvalServer: z.strictObject({ port, web_interface_port: port }),
+  approvalServer: z.strictObject({ port, web_interface_port: port, public_url: z.string().nullable() }),
   /** By operation type, in order: the first that applies counts, and the last always does. */
   approvalRules: z.record(operationType, z.array(approvalRuleSettings)),
+  notificationChannels,
   review: z.strictObject({
     long_execution_seconds: seconds,
     large_memory_bytes: z.int().positive(),

@@ -161,7 +161,7 @@ describe('a mistake is refused with file, line, path, expectation and what came'
       'an unknown top-level key',
       [HUMANS, 'server:', 'sever: {}\nserver:'],
       'sever',
-      'only the keys server, approver_levels, approval_rules',
+      'only the keys server, approver_levels, approval_rules, notification_channels',
     ],
     ['an unknown profile', [SECURITY, '"standard"', '"standrad"'], 'standard.profile', 'one of restricted, standard, trusted'],
     ['an unknown profile of a language', [INTERPRETER, '"restricted"', '"open"'], 'security_profile', 'one of restricted'],

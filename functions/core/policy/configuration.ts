@@ -297,8 +297,9 @@ function resolve(files: Files): Configuration {
     roleLimits: role_limits,
     sandboxPool: { ...sandbox_pool, spare: sandbox_pool.spare ?? sandbox_pool.size },
     uploads: { max_file_bytes: uploads.max_file_size },
-    approvalServer: files.humans.content.server,
+    approvalServer: { ...files.humans.content.server, public_url: files.humans.content.server.public_url ?? null },
     approvalRules: resolveRules(files.humans.content),
+    notificationChannels: files.humans.content.notification_channels,
     review: {
       long_execution_seconds: safety.max_execution_time,
       large_memory_bytes: safety.memory_limit,

@@ -1,14 +1,14 @@
-import type { Approval, ApprovalVersion, DecisionRequest } from '../../contracts/approval.ts';
-import { type ChangeOutcome, decide } from '../../core/approval/decide.ts';
-import type { Person } from '../../core/approval/eligibility.ts';
-import type { ApprovalStore } from '../../core/approval/ports.ts';
-import { grant, grantedBy } from '../../core/approval/standing.ts';
-import { tighten } from '../../core/approval/versions.ts';
-import type { Clock } from '../../core/clock.ts';
-import { readManifest } from '../../core/execution/manifest.ts';
-import type { ObjectStore } from '../../core/execution/ports.ts';
-import type { IdentityStore } from '../../core/identity/ports.ts';
-import { ApiError } from '../../runtime/errors.ts';
+import type { Approval, ApprovalVersion, DecisionRequest } from '../contracts/approval.ts';
+import { type ChangeOutcome, decide } from '../core/approval/decide.ts';
+import type { Person } from '../core/approval/eligibility.ts';
+import type { ApprovalStore } from '../core/approval/ports.ts';
+import { grant, grantedBy } from '../core/approval/standing.ts';
+import { tighten } from '../core/approval/versions.ts';
+import type { Clock } from '../core/clock.ts';
+import { readManifest } from '../core/execution/manifest.ts';
+import type { ObjectStore } from '../core/execution/ports.ts';
+import type { IdentityStore } from '../core/identity/ports.ts';
+import { ApiError } from './errors.ts';
 
 interface Parts {
   readonly approvals: Pick<ApprovalStore, 'getStanding'>;

@@ -1,0 +1,95 @@
+import { GetCommand, PutCommand, QueryCommand } from '@aws-sdk/lib-dynamodb';
+import { type Delivery, delivery as deliverySchema, notificationPreferences } from '../../contracts/notification.ts';
+import type { DeliveryStore, PreferenceStore } from '../../core/notification/ports.ts';
+import { type TransactItem, transact } from './changes.ts';
+import { documents } from './client.ts';
+
+const QUEUE = 'messages';
+const PREFERENCES = 'preferences';
+const LIST_MAX = 500;
+
+export function dynamoDeliveries(table: string): DeliveryStore {
+  const written = async (items: TransactItem[]): Promise<boolean> => (await transact(items)).outcome === 'written';
+
+  const createOnly = (row: Delivery): TransactItem => ({
+    Put: { TableName: table, Item: itemOf(row), ConditionExpression: 'attribute_not_exists(subject)' },
+  });
+
+  /** Each claim counts one more attempt, and so no two states of a row have the same status and number. */
+  const unlessChanged = (before: Delivery, after: Delivery): TransactItem => ({
+    Put: {
+      TableName: table,
+      Item: itemOf(after),
+      ConditionExpression: '#status = :status AND attempts = :attempts',
+      ExpressionAttributeNames: { '#status': 'status' },
+      ExpressionAttributeValues: { ':status': before.status, ':attempts': before.attempts },
+    },
+  });
+
+  return {
+    create: (row) => written([createOnly(row)]),
+
+    async get(deliveryId) {
+      const Key = { subject: approvalIdOf(deliveryId), item: deliveryId };
+      const { Item } = await documents.send(new GetCommand({ TableName: table, Key, ConsistentRead: true }));
+      return Item ? deliverySchema.parse(Item) : null;
+    },
+
+    save: (before, after) => written([unlessChanged(before, after)]),
+
+    async handOver(before, after, next) {
+      if (await written([unlessChanged(before, after), createOnly(next)])) return true;
+      // Whoever else was told by that channel already needs no second message: this one still gives up.
+      return written([unlessChanged(before, after)]);
+    },
+
+    async listDue(now, limit) {
+      const { Items } = await documents.send(
+        new QueryCommand({
+          TableName: table,
+          IndexName: 'by_due',
+          KeyConditionExpression: 'queue = :queue AND due_at <= :now',
+          ExpressionAttributeValues: { ':queue': QUEUE, ':now': now.toISOString() },
+          Limit: limit,
+        }),
+      );
+      return (Items ?? []).map((item) => deliverySchema.parse(item));
+    },
+
+    async listOf(approvalId) {
+      const { Items } = await documents.send(
+        new QueryCommand({
+          TableName: table,
+          KeyConditionExpression: 'subject = :subject',
+          ExpressionAttributeValues: { ':subject': approvalId },
+          ConsistentRead: true,
+          Limit: LIST_MAX,
+        }),
+      );
+      return (Items ?? []).map((item) => deliverySchema.parse(item));
+    },
+  };
+}
+
+export function dynamoPreferences(table: string): PreferenceStore {
+  const keyOf = (userId: string) => ({ subject: `person#${userId}`, item: PREFERENCES });
+  return {
+    async get(userId) {
+      const { Item } = await documents.send(new GetCommand({ TableName: table, Key: keyOf(userId), ConsistentRead: true }));
+      return Item ? notificationPreferences.parse(Item.preferences) : null;
+    },
+    async put(userId, preferences) {
+      await documents.send(new PutCommand({ TableName: table, Item: { ...keyOf(userId), preferences } }));
+    },
+  };
+}
+
+const itemOf = (row: Delivery) => ({
+  subject: row.approval_id,
+  item: row.delivery_id,
+  ...row,
+  ...('due_at' in row ? { queue: QUEUE } : {}),
+});
+
+/** A message's id begins with that of its request. */
+const approvalIdOf = (deliveryId: string): string => deliveryId.replace(/^dlv_([0-9a-f-]{36}).*$/, 'apr_$1');

@@ -1,0 +1,61 @@
+import type { DynamoDBBatchResponse, DynamoDBStreamEvent } from 'aws-lambda';
+import { dynamoApprovals } from '../../adapters/dynamo/approvals.ts';
+import { dynamoDeliveries } from '../../adapters/dynamo/notifications.ts';
+import { secretsManagerSecrets } from '../../adapters/secretsmanager/secrets.ts';
+import { sesSender } from '../../adapters/ses/sender.ts';
+import { slackSender } from '../../adapters/slack/sender.ts';
+import { snsSender } from '../../adapters/sns/sender.ts';
+import { webhookSender } from '../../adapters/webhook/sender.ts';
+import { deliver } from '../../core/notification/deliver.ts';
+import type { ChannelSenders } from '../../core/notification/ports.ts';
+import { readConfiguration } from '../../runtime/configuration.ts';
+import { environmentOf } from '../../runtime/environment.ts';
+import { log } from '../../runtime/log.ts';
+import { streamHandler } from '../../runtime/stream-handler.ts';
+import { clock } from '../../runtime/system.ts';
+
+const environment = environmentOf('events/send-notifications');
+const { email, slack, sms, webhook } = readConfiguration().notificationChannels;
+const secret = secretsManagerSecrets(environment.CHANNELS_SECRET, clock.now);
+const senders: ChannelSenders = {
+  ...(email ? { email: sesSender(email) } : {}),
+  ...(slack ? { slack: slackSender({ slack, secret, apiUrl: environment.SLACK_API_URL }) } : {}),
+  ...(sms ? { sms: snsSender(sms) } : {}),
+  ...(webhook ? { webhook: webhookSender({ webhook, secret }) } : {}),
+};
+const deliveries = dynamoDeliveries(environment.NOTIFICATIONS_TABLE);
+const parts = {
+  deliveries,
+  approvals: dynamoApprovals({ approvals: environment.APPROVALS_TABLE, audit: '' }),
+  senders,
+  publicUrl: environment.PUBLIC_URL ?? null,
+  clock,
+};
+
+const MESSAGES_A_PASS = 100;
+/** With what one message may take, well within the function's time. */
+const AT_A_TIME = 20;
+
+/** Called by the outbox's stream, for what was queued just now, and by the clock, for what waited: quiet hours, another try, a sender that died. */
+export async function handler(event: DynamoDBStreamEvent | Record<string, unknown>): Promise<DynamoDBBatchResponse | undefined> {
+  const ids: string[] = [];
+  let answer: DynamoDBBatchResponse | undefined;
+  if ('Records' in event) {
+    answer = await streamHandler('messages queued', async ({ after }) => {
+      if (after?.status === 'queued' && typeof after.delivery_id === 'string') ids.push(after.delivery_id);
+    })(event as DynamoDBStreamEvent);
+  } else {
+    ids.push(...(await deliveries.listDue(clock.now(), MESSAGES_A_PASS)).map((row) => row.delivery_id));
+  }
+  for (let at = 0; at < ids.length; at += AT_A_TIME) await Promise.all(ids.slice(at, at + AT_A_TIME).map(send));
+  return answer;
+}
+
+/** A fault of ours is the function's: its alarm tells, and the clock comes by again. What became of a message is in its row. */
+async function send(deliveryId: string): Promise<void> {
+  const { outcome, next } = await deliver(parts, deliveryId);
+  if (outcome === 'nothing') return;
+  const told = { delivery_id: deliveryId, outcome, next: next?.delivery_id };
+  if (outcome === 'dead') log.warn('message dead', told);
+  else log.info('message handled', told);
+}
