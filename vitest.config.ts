@@ -9,13 +9,11 @@ const project = (name: string, include: string[], more: object = {}) => ({
  * Waits are on conditions; these limits only end what hangs. A test against a running system that fails is tried once more, and
  * `npm test` names at its end, as unsteady, what passed only then.
  */
-const patient = {
-  retry: 1,
-  testTimeout: 180_000,
-  hookTimeout: 240_000,
-  fileParallelism: false,
-  sequence: { groupOrder: 1 },
-};
+const patient = { retry: 1, testTimeout: 180_000, hookTimeout: 240_000 };
+/** Most of these tests wait most of the time, and none minds what another one does. */
+const together = { ...patient, maxWorkers: 2, sequence: { groupOrder: 1 } };
+/** These count what there is, or take something away from everybody, as a killed worker or a server that hangs. */
+const alone = { ...patient, fileParallelism: false, sequence: { groupOrder: 2 } };
 
 export default defineConfig({
   test: {
@@ -27,11 +25,16 @@ export default defineConfig({
       ),
       project('architecture', ['test/architecture/**/*.test.ts'], { testTimeout: 60_000 }),
       project('infra', ['test/infra/**/*.test.ts'], { testTimeout: 180_000, hookTimeout: 180_000 }),
-      project('sandbox', ['test/sandbox/**/*.test.ts'], patient),
-      project('integration', ['test/integration/**/*.test.ts'], patient),
-      project('security', ['test/security/**/*.test.ts'], patient),
+      project('sandbox', ['test/sandbox/**/*.test.ts'], { ...patient, fileParallelism: false, sequence: { groupOrder: 1 } }),
+      project('integration', ['test/integration/**/*.test.ts'], together),
+      project('security', ['test/security/**/*.test.ts'], together),
+      project('alone', ['test/alone/**/*.test.ts'], alone),
       // Stops and starts the instance under everybody's feet, so it comes last.
-      project('durability', ['test/durability/**/*.test.ts'], { ...patient, sequence: { groupOrder: 2 } }),
+      project('durability', ['test/durability/**/*.test.ts'], {
+        ...patient,
+        fileParallelism: false,
+        sequence: { groupOrder: 3 },
+      }),
     ],
   },
 });

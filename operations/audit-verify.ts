@@ -6,7 +6,6 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3';
 import { DynamoDBDocumentClient, GetCommand, paginateQuery, paginateScan } from '@aws-sdk/lib-dynamodb';
 import { type AuditedEntity, type Verification, type VerificationParts, verifyAudit } from '../functions/core/audit/verify.ts';
 import { cloudEnvironment } from '../local/cloud.ts';
@@ -66,11 +65,14 @@ async function partsFor(
 ): Promise<VerificationParts> {
   // Their clients are made when they are loaded, from the environment.
   const { dynamoAuditItems } = await import('../functions/adapters/dynamo/audit.ts');
-  const { s3Locked } = await import('../functions/adapters/s3/locked.ts');
+  const { lockedVersions } = await import('./locked-versions.ts');
   const documents = DynamoDBDocumentClient.from(new DynamoDBClient({}));
-  const bucket = output('AuditBucketName');
-  // Responses lie under one partition of a table of their own.
-  const responses = output('SecurityTableName');
+  // Responses to threats, and resets of limits, lie under one partition each of a table of their own.
+  const security = output('SecurityTableName');
+  const partitions = [
+    { pk: 'responses', prefix: 'rsp_' },
+    { pk: 'limit-resets', prefix: 'rst_' },
+  ];
   const tables = [
     { table: output('ExecutionsTableName'), key: 'execution_id', is: (id: string) => id.startsWith('exec_') },
     { table: output('ApprovalsTableName'), key: 'approval_id', is: (id: string) => /^(apr|std)_/.test(id) },
@@ -98,38 +100,27 @@ async function partsFor(
           if (is(String(row[key])) || row.audit_length !== undefined) yield entityOf(row[key], row);
       }
     }
-    const query = { TableName: responses, KeyConditionExpression: 'pk = :pk', ExpressionAttributeValues: { ':pk': 'responses' } };
-    for await (const { Items } of paginateQuery({ client: documents }, { ...query, ConsistentRead: true }))
-      for (const row of Items ?? []) yield entityOf(row.sk, row);
+    for (const { pk } of partitions) {
+      const query = { TableName: security, KeyConditionExpression: 'pk = :pk', ExpressionAttributeValues: { ':pk': pk } };
+      for await (const { Items } of paginateQuery({ client: documents }, { ...query, ConsistentRead: true }))
+        for (const row of Items ?? []) yield entityOf(row.sk, row);
+    }
   }
 
   async function entity(id: string): Promise<AuditedEntity | null> {
     const known = tables.find(({ is }) => is(id));
+    const partition = partitions.find(({ prefix }) => id.startsWith(prefix));
     const places = (known ? [known] : tables).map(({ table, key }) => ({ table, keys: { [key]: id } }));
-    for (const { table, keys } of id.startsWith('rsp_') ? [{ table: responses, keys: { pk: 'responses', sk: id } }] : places) {
+    for (const { table, keys } of partition ? [{ table: security, keys: { pk: partition.pk, sk: id } }] : places) {
       const { Item } = await documents.send(new GetCommand({ TableName: table, Key: keys, ConsistentRead: true }));
       if (Item) return entityOf(id, Item);
     }
     return null;
   }
 
-  async function hours(): Promise<string[]> {
-    const client = new S3Client({ forcePathStyle: true });
-    const found: string[] = [];
-    let token: string | undefined;
-    do {
-      const page = await client.send(
-        new ListObjectsV2Command({ Bucket: bucket, Prefix: 'anchors/', ...(token ? { ContinuationToken: token } : {}) }),
-      );
-      found.push(...(page.Contents ?? []).map(({ Key }) => (Key ?? '').slice('anchors/'.length, -'.json'.length)));
-      token = page.NextContinuationToken;
-    } while (token);
-    return found;
-  }
-
   return {
     audit: dynamoAuditItems(output('AuditTableName')),
-    locked: { ...s3Locked(bucket), hours },
+    locked: await lockedVersions(output('AuditBucketName')),
     entities,
     entity,
     now: () => new Date(),

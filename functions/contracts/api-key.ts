@@ -56,7 +56,7 @@ export type ApiKeyRecord = z.infer<typeof apiKeyRecord>;
 export const apiKeyUsage = z.object({
   last_used_at: timestamp.nullable(),
   last_used_address: z.string().nullable(),
-  /** In how many minutes it was used at all. */
+  /** In how many minutes it was used at all; one in which it came from a new network as well counts twice. */
   minutes_used: z.int().nonnegative(),
 });
 export type ApiKeyUsage = z.infer<typeof apiKeyUsage>;

@@ -46,6 +46,8 @@ export const FUNCTION_ENVIRONMENT = {
     ...outside,
     ...audit,
     SOCKET_FUNCTION: text,
+    /** Seals what the user pool gives. */
+    SESSION_KEY_ID: text,
     /** Where browsers sign in on the user pool's own page, and as which client of it; both, or neither where nobody does. */
     SIGN_IN_PAGE_URL: text.optional(),
     PAGE_CLIENT_ID: text.optional(),
@@ -56,10 +58,11 @@ export const FUNCTION_ENVIRONMENT = {
   'api/slack': z.object({ ...outside, ...approvals, ...audit, ...data, ...channels }),
   'api/live': z.object({ ...inside }),
   'api/health': z.object({ ...inside, ...executions, ...sandboxes }),
-  'api/security': z.object({ ...inside, ...audit }),
+  'api/security': z.object({ ...inside, ...audit, SOCKET_FUNCTION: text, MONITOR_FUNCTION: text }),
 
   'live/socket': z.object({
     ...identity,
+    ...security,
     ...ephemera,
     ...executions,
     FRONT_DOOR_SECRET: text,
@@ -137,7 +140,7 @@ export const FUNCTION_ENVIRONMENT = {
     ...channels,
   }),
   'events/approval-changed': z.object({ APPROVAL_CLOCK_STATE_MACHINE_ARN: text }),
-  'events/security-monitor': z.object({ ...security, ...identity, ...audit }),
+  'events/security-monitor': z.object({ ...security, ...identity, ...audit, SOCKET_FUNCTION: text, USER_POOL_ID: text }),
   'events/audit-anchor': z.object({ ...audit, AUDIT_BUCKET: text }),
   'events/key-rotation': z.object({ ...identity, ...audit }),
   'events/jwks-refresher': z.object({ ...identity, JWKS_URL: text }),

@@ -43,7 +43,11 @@ export const userId = z.string().regex(/^[A-Za-z0-9-]{1,64}$/, 'expected the id 
 export const identityRecord = z.object({
   user_id: userId,
   email: z.string(),
+  /** What the user pool calls somebody who came from a provider; null for its own users, who go by their id. */
+  pool_username: z.string().nullable(),
   roles: z.array(roleName),
+  /** An admin set the roles: what sign-ins say of them counts only from tokens that were made after this moment. */
+  roles_held_until: timestamp.nullable(),
   /** The first one is that of what they submit, unless they name another. */
   teams: z.array(teamName),
   trusted_agent: z.boolean(),
@@ -52,14 +56,17 @@ export const identityRecord = z.object({
   disabled: z.boolean(),
   /** Whatever was issued before this moment counts for nothing. */
   valid_after: timestamp.nullable(),
-  /** Sessions that ended before their last access token did. */
-  ended_sessions: z.array(z.object({ session_id: z.string(), until: timestamp })),
   audit_length: z.int().nonnegative(),
   audit_head: sha256Hex.or(z.literal('')),
 });
 export type IdentityRecord = z.infer<typeof identityRecord>;
 
-export const userView = identityRecord.omit({ ended_sessions: true, audit_length: true, audit_head: true });
+export const userView = identityRecord.omit({
+  pool_username: true,
+  roles_held_until: true,
+  audit_length: true,
+  audit_head: true,
+});
 export type UserView = z.infer<typeof userView>;
 
 /** An admin's change of a user; what is left out stays. */

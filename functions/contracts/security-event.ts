@@ -11,6 +11,7 @@ export const securityEventType = z.enum([
   'suspicious_activity',
   'permission_denied',
   'credential_copied',
+  'key_new_network',
   'limiter_degraded',
   'security_response',
   'response_reversed',
@@ -40,14 +41,27 @@ export type SecurityEvent = z.infer<typeof securityEvent>;
 export const responseKind = z.enum(['slow_down', 'require_sign_in', 'suspend_key', 'block_address']);
 export type ResponseKind = z.infer<typeof responseKind>;
 
+const network = z.cidrv6().endsWith('/64');
+
+/** An address, or the half of IPv6 addresses that counts as one: `2001:db8:1:2::/64`. */
+export const addressOrNetwork = z
+  .string()
+  .refine(
+    (value) => [z.ipv4(), z.ipv6(), network].some((kind) => kind.safeParse(value).success),
+    'expected an address, or an IPv6 network of 64 bits, as 2001:db8:1:2::/64',
+  );
+
 export const responseSubject = z
-  .strictObject({ user_id: userId.optional(), key_id: keyId.optional(), address: z.ipv4().or(z.ipv6()).optional() })
+  .strictObject({ user_id: userId.optional(), key_id: keyId.optional(), address: addressOrNetwork.optional() })
   .refine((one) => Object.values(one).filter((value) => value !== undefined).length === 1, {
     error: 'expected exactly one of user_id, key_id, address',
   });
 export type ResponseSubject = z.infer<typeof responseSubject>;
 
 export const responseId = z.string().regex(/^rsp_[0-9a-f-]{36}$/, 'expected the id of a response');
+
+/** The message of the line the watch logs for each response it made; an alarm counts these lines. */
+export const AUTOMATIC_RESPONSE = 'automatic response';
 
 /** Something done about a threat. It ends by itself, and can be taken back before. */
 export const securityResponse = z.object({

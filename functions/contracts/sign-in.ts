@@ -41,19 +41,22 @@ export const challengeAnswer = z
   );
 export type ChallengeAnswer = z.infer<typeof challengeAnswer>;
 
-/** `alr_<session>_<secret>`; the session goes by the `origin_jti` that all its access tokens carry. */
-export const REFRESH_TOKEN_PATTERN = /^alr_([A-Za-z0-9-]{8,64})_([A-Za-z0-9_-]{43})$/;
+/**
+ * `alr_<session>_<family><secret>`; the session goes by the `origin_jti` that all its access tokens carry. The family stays the same for
+ * as long as the session lasts, and nobody knows it who never held a token of it: so a used one is told from a guess, however old it is.
+ */
+export const REFRESH_TOKEN_PATTERN = /^alr_([A-Za-z0-9-]{8,64})_([A-Za-z0-9_-]{43})[A-Za-z0-9_-]{43}$/;
 export const refreshToken = z.string().regex(REFRESH_TOKEN_PATTERN, 'expected a refresh token of an earlier answer');
 
 /** A sign-in that is waiting for something more. */
 export const pendingChallenge = z.object({
   kind: challengeKind,
   email: z.string(),
-  /** Cognito's own handle, or, where the password was enough for Cognito and is not for us, the tokens it gave. */
+  /** What the user pool calls them, and wants to read again in an answer. */
+  pool_username: z.string(),
+  /** Cognito's own handle, or, where the password was enough for Cognito and is not for us, the refresh token it gave. */
   provider_session: z.string().nullable(),
-  held_tokens: z
-    .object({ access_token: z.string(), refresh_token: z.string(), id_token: z.string(), expires_in_seconds: z.int() })
-    .nullable(),
+  held_refresh_token: z.string().nullable(),
   expires_at: timestamp,
 });
 export type PendingChallenge = z.infer<typeof pendingChallenge>;
@@ -66,7 +69,11 @@ export const session = z.object({
   provider_refresh_token: z.string(),
   /** Which client of the user pool that token was given to: the one of the API, or the one of the pool's own sign-in page. */
   client: z.enum(['api', 'page']).default('api'),
-  /** Of the refresh token that works now, and of the one before it. */
+  /** Whether its holder showed more than a password, or a provider says they did. */
+  second_factor: z.boolean(),
+  /** Of what all its refresh tokens have in common. */
+  family_sha256: z.string(),
+  /** Of the refresh token that works now, and of the one it was given for. */
   current_sha256: z.string(),
   previous_sha256: z.string().nullable(),
   rotated_at: timestamp,
@@ -75,3 +82,7 @@ export const session = z.object({
   ended: z.boolean(),
 });
 export type Session = z.infer<typeof session>;
+
+/** What is to be known of a session by whoever asks who is calling. */
+export const openSession = session.pick({ session_id: true, user_id: true, second_factor: true, expires_at: true, ended: true });
+export type OpenSession = z.infer<typeof openSession>;

@@ -55,7 +55,7 @@ export const TABLES = {
       by_rotation: { partitionKey: 'rotation_watch', sortKey: 'rotation_due_at' },
     },
   },
-  /** `events#<day>`, `responses`, `restrictions#<subject>`, `admin-address#<address>`. */
+  /** `events#<day>#<shard>`, `responses`, `restrictions#<subject>`, `limit-resets`, `admin-address#<address>`. */
   security: { partitionKey: 'pk', sortKey: 'sk', timeToLive: 'expires_at_seconds', indexes: {} },
   /** What may expire: connections, subscriptions, run tickets, idempotency keys, uses of API keys. */
   ephemera: { partitionKey: 'pk', sortKey: 'sk', timeToLive: 'expires_at_seconds', indexes: {} },

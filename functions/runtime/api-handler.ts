@@ -1,14 +1,16 @@
 /**
- * The wrapper of every API function, in the order that holds everywhere: request id, front door, blocks and limits of the address,
+ * The wrapper of every API function, in the order that holds everywhere: request id, front door, limits and blocks of the address,
  * authentication, suspensions and limits of the user, permission, parsing, handler, response schema. What a route is comes from its contract alone.
  */
 import middy from '@middy/core';
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from 'aws-lambda';
 import { z } from 'zod';
-import type { ApiErrorCode } from '../contracts/errors.ts';
 import type { RouteContract } from '../contracts/route.ts';
 import type { Actor } from '../core/identity/actor.ts';
 import { authorize } from '../core/identity/authorize.ts';
+import { keyNetworkOf } from '../core/identity/key-networks.ts';
+import { networkOf } from '../core/limits/buckets.ts';
+import type { SecurityEventDraft } from '../core/security/events.ts';
 import { AmbiguousJson, parseUnambiguousJson } from '../core/text/json.ts';
 import { type Authenticate, authentication } from './authentication.ts';
 import { ApiError, fieldErrorsOf, problemOf } from './errors.ts';
@@ -85,8 +87,8 @@ const BODY_MAX_BYTES = 16 * 1024;
 export function apiHandler(settings: Settings, routes: readonly Route[]) {
   const byKey = new Map(routes.map((entry) => [`${entry.contract.method} ${entry.contract.path}`, entry]));
   const authenticate = authentication(settings);
-  const limits = requestLimits(settings);
   const watch = watchOver(settings);
+  const limits = requestLimits(settings, () => watch.noticed(DEGRADED));
   const callers = new WeakMap<APIGatewayProxyEventV2, Actor>();
 
   return middy()
@@ -94,14 +96,17 @@ export function apiHandler(settings: Settings, routes: readonly Route[]) {
       answerErrors(
         limits,
         (event) => byKey.get(event.routeKey)?.contract,
-        (event, code) => watch.refused(event, byKey.get(event.routeKey)?.contract, callers.get(event) ?? null, code),
+        (event, refusal) => watch.refused(event, byKey.get(event.routeKey)?.contract, callers.get(event) ?? null, refusal),
+        watch.write,
       ),
     )
     .use(throughFrontDoor(settings.FRONT_DOOR_SECRET))
     .handler(async (event: APIGatewayProxyEventV2): Promise<APIGatewayProxyStructuredResultV2> => {
       const startedAt = performance.now();
       const found = byKey.get(event.routeKey);
-      await limits.arrive(event, found?.contract, await watch.arrive(event.headers['x-airlock-client-address'] ?? ''));
+      // In this order: a flood from one address must not become as many reads.
+      await limits.arrive(event, found?.contract);
+      await limits.slow(event, found?.contract, (await watch.arrive(event.headers['x-airlock-client-address'] ?? '')) - 1);
       if (!found) throw new ApiError('not_found', 'There is no such resource.');
       const { actor, answer, headers } = await serve(found, event, { authenticate, limits, watch, callers });
       log.info('answered', {
@@ -113,6 +118,7 @@ export function apiHandler(settings: Settings, routes: readonly Route[]) {
         duration_ms: Math.round(performance.now() - startedAt),
       });
       const body = schemaOf(found.contract, answer.status).parse(answer.body);
+      await watch.write();
       const sent = { ...limits.headersOf(event), ...headers, ...answer.headers, 'x-request-id': event.requestContext.requestId };
       const cookies = answer.cookies ? { cookies: [...answer.cookies] } : {};
       const { raw } = answer;
@@ -120,6 +126,16 @@ export function apiHandler(settings: Settings, routes: readonly Route[]) {
       return { ...jsonAnswer(Number(answer.status), null, { ...sent, 'content-type': raw.type }), body: raw.text, ...cookies };
     });
 }
+
+const DEGRADED = {
+  event_type: 'limiter_degraded' as const,
+  severity: 'medium' as const,
+  source_ip: 'unknown',
+  user_id: null,
+  key_id: null,
+  endpoint: 'rate limits',
+  details: {},
+};
 
 interface Guards {
   readonly authenticate: Authenticate;
@@ -142,9 +158,19 @@ async function serve(found: Route, event: APIGatewayProxyEventV2, { authenticate
     const answer = await answerTo(found, event, actor, clientAddress);
     return { actor, answer, headers: caller?.headers ?? {} };
   } finally {
-    await caller?.noted;
+    if (caller && (await caller.noted) === 'new_network') watch.noticed(newNetworkOf(caller.actor, clientAddress));
   }
 }
+
+const newNetworkOf = ({ user_id, credential }: Actor, clientAddress: string): SecurityEventDraft => ({
+  event_type: 'key_new_network',
+  severity: 'medium',
+  source_ip: networkOf(clientAddress),
+  user_id,
+  key_id: credential.kind === 'api_key' ? credential.key_id : null,
+  endpoint: 'any',
+  details: { network: keyNetworkOf(clientAddress) },
+});
 
 async function answerTo(found: Route, event: APIGatewayProxyEventV2, actor: Actor | null, clientAddress: string) {
   const { contract } = found;
@@ -273,7 +299,8 @@ function throughFrontDoor(secret: string): middy.MiddlewareObj<APIGatewayProxyEv
 function answerErrors(
   limits: RequestLimits,
   contractOf: (event: APIGatewayProxyEventV2) => RouteContract | undefined,
-  noteRefusal: (event: APIGatewayProxyEventV2, code: ApiErrorCode) => Promise<void>,
+  noteRefusal: (event: APIGatewayProxyEventV2, refusal: ApiError) => void,
+  writeEvents: () => Promise<void>,
 ): middy.MiddlewareObj<APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2> {
   return {
     onError: async (request) => {
@@ -283,7 +310,8 @@ function answerErrors(
       if (known === error) log.info('refused', { request_id: requestId, route: event.routeKey, code: known.code });
       else log.error('failed', error, { request_id: requestId, route: event.routeKey });
       const isPage = contractOf(event)?.page === true;
-      if (!(isPage && isJustNotSignedIn(event, known))) await noteRefusal(event, known.code);
+      if (!(isPage && isJustNotSignedIn(event, known))) noteRefusal(event, known);
+      await writeEvents();
       const problem = problemOf(known, requestId);
       const page = isPage ? refusedPage(event, known, problem) : null;
       const answer = jsonAnswer(page?.statusCode ?? problem.status, problem, {

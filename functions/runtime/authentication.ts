@@ -1,15 +1,17 @@
 import { CognitoJwtVerifier } from 'aws-jwt-verify';
 import { dynamoApiKeys, dynamoKeyUsage } from '../adapters/dynamo/api-keys.ts';
-import { dynamoIdentities } from '../adapters/dynamo/identities.ts';
+import { dynamoHolders, dynamoIdentities } from '../adapters/dynamo/identities.ts';
 import { dynamoPageSessions } from '../adapters/dynamo/page-sessions.ts';
+import type { IdentityRecord } from '../contracts/identity.ts';
 import { type Actor, permissionsOf } from '../core/identity/actor.ts';
-import { isAccepted } from '../core/identity/current.ts';
+import { type HolderStore, standingOf } from '../core/identity/current.ts';
+import { keyNetworkOf } from '../core/identity/key-networks.ts';
 import { permissionsOfKey } from '../core/identity/key-scope.ts';
 import { statusOf, verifyKey } from '../core/identity/keys.ts';
 import { isFresh, readPageSession, whyNotOwnPage } from '../core/identity/page-session.ts';
 import { readConfiguration } from './configuration.ts';
 import { publicOriginOf, sessionCookieOf } from './cookies.ts';
-import { ApiError } from './errors.ts';
+import { ApiError, secondFactorWanted } from './errors.ts';
 import { log } from './log.ts';
 import { poolKeys } from './pool-keys.ts';
 import { clock } from './system.ts';
@@ -32,7 +34,7 @@ export interface Authenticated {
   /** What the caller is told beside the answer. */
   readonly headers: Readonly<Record<string, string>>;
   /** What is written beside the answer; it never fails, and must not be left undone when the function is frozen. */
-  readonly noted: Promise<void>;
+  readonly noted: Promise<'noted' | 'new_network'>;
 }
 
 export type Authenticate = (request: Request, clientAddress: string) => Promise<Authenticated>;
@@ -63,7 +65,7 @@ export function authentication(settings: Settings): Authenticate {
 }
 
 function tokenAuthentication(settings: Settings): (token: string) => Promise<Authenticated> {
-  const identities = dynamoIdentities({ identity: settings.IDENTITY_TABLE });
+  const holderOf = holders(settings);
   const { roles: granted } = readConfiguration().security.authorization;
   const verifier = CognitoJwtVerifier.create(
     { userPoolId: settings.USER_POOL_ID, clientId: settings.USER_POOL_CLIENT_ID, tokenUse: 'access' },
@@ -75,35 +77,47 @@ function tokenAuthentication(settings: Settings): (token: string) => Promise<Aut
       if (error instanceof ApiError) throw error;
       throw notValid();
     });
-    const identity = await identities.get(claims.sub);
     const credential = {
       kind: 'token',
       token_id: claims.jti,
       session_id: claims.origin_jti,
       issued_at: new Date(claims.iat * 1000).toISOString(),
     } as const;
-    if (!identity || !isAccepted(identity, credential)) throw notValid();
+    const identity = await holderOf(claims.sub, credential);
     const { user_id, email, roles, teams, trusted_agent, owner_id } = identity;
     const actor: Actor = {
       ...{ user_id, email, roles, teams, trusted_agent, owner_id },
       permissions: permissionsOf(roles, granted),
       credential,
     };
-    return { actor, headers: {}, noted: Promise.resolve() };
+    return { actor, headers: {}, noted: NOTHING_TO_NOTE };
+  };
+}
+
+/** Whoever holds this session, if it still counts. */
+function holders(settings: Settings) {
+  const store: HolderStore = dynamoHolders({ identity: settings.IDENTITY_TABLE, ephemera: settings.EPHEMERA_TABLE });
+  const mfaRoles = readConfiguration().security.authentication.mfa.required_for_roles;
+  return async (userId: string, credential: { session_id: string; issued_at: string }): Promise<IdentityRecord> => {
+    const { identity, session } = await store.get(userId, credential.session_id);
+    if (!identity) throw notValid();
+    const standing = standingOf(identity, session, credential.issued_at, { mfaRoles, now: clock.now() });
+    if (standing === 'over') throw notValid();
+    if (standing === 'second_factor_wanted') throw secondFactorWanted();
+    return identity;
   };
 }
 
 function cookieAuthentication(settings: Settings): (cookie: string, request: Request) => Promise<Authenticated> {
-  const identities = dynamoIdentities({ identity: settings.IDENTITY_TABLE });
+  const holderOf = holders(settings);
   const pages = dynamoPageSessions(settings.EPHEMERA_TABLE);
   const { roles: granted } = readConfiguration().security.authorization;
   return async (cookie, request) => {
     const now = clock.now();
     const page = await readPageSession(pages, cookie, now);
-    const identity = page && (await identities.get(page.user_id));
-    if (!page || !identity) throw notValid();
+    if (!page) throw notValid();
     const credential = { kind: 'session', session_id: page.session_id, issued_at: page.created_at } as const;
-    if (!isAccepted(identity, credential)) throw notValid();
+    const identity = await holderOf(page.user_id, credential);
     if (!isFresh(page, now)) throw unauthenticated('Renew this session: POST /api/v1/auth/session/renew.');
     const { origin, 'x-csrf-token': csrfToken } = request.headers;
     const { method } = request.requestContext.http;
@@ -115,7 +129,7 @@ function cookieAuthentication(settings: Settings): (cookie: string, request: Req
       permissions: permissionsOf(roles, granted),
       credential,
     };
-    return { actor, headers: {}, noted: Promise.resolve() };
+    return { actor, headers: {}, noted: NOTHING_TO_NOTE };
   };
 }
 
@@ -126,12 +140,18 @@ function keyAuthentication(settings: Settings): (text: string, clientAddress: st
   const { authorization, authentication: rules } = readConfiguration().security;
   const notedAt = new Map<string, number>();
 
-  /** Each worker asks at most once a minute; the store sees to the rest. */
-  async function note(keyId: string, address: string, now: Date): Promise<void> {
-    if (!rules.api_keys.usage_tracking || now.getTime() - (notedAt.get(keyId) ?? 0) < NOTED_EVERY_MS) return;
+  /** Each worker asks at most once a minute and network; the store sees to the rest. */
+  async function note(keyId: string, address: string, now: Date): Promise<'noted' | 'new_network'> {
+    const name = `${keyId} ${keyNetworkOf(address)}`;
+    if (!rules.api_keys.usage_tracking || now.getTime() - (notedAt.get(name) ?? 0) < NOTED_EVERY_MS) return 'noted';
     if (notedAt.size > MOST_NOTED) notedAt.clear();
-    notedAt.set(keyId, now.getTime());
-    await usage.note(keyId, address, now).catch((error: unknown) => log.error('a use was not noted', error, { key_id: keyId }));
+    notedAt.set(name, now.getTime());
+    try {
+      return await usage.note(keyId, address, now);
+    } catch (error) {
+      log.error('a use was not noted', error, { key_id: keyId });
+      return 'noted';
+    }
   }
 
   return async (text, clientAddress) => {
@@ -152,6 +172,7 @@ function keyAuthentication(settings: Settings): (text: string, clientAddress: st
   };
 }
 
+const NOTHING_TO_NOTE = Promise.resolve('noted' as const);
 const NOTED_EVERY_MS = 60_000;
 const MOST_NOTED = 10_000;
 

@@ -1,5 +1,15 @@
 import type { z } from 'zod';
 import { API_ERRORS, type ApiErrorCode, type FieldError, type Problem } from '../contracts/errors.ts';
+import type { SecurityEventType, Severity } from '../contracts/security-event.ts';
+
+/** Whom a refusal is about, for the watch over security alone: the caller is told nothing of it. */
+export interface RefusedSubject {
+  readonly event_type?: SecurityEventType | undefined;
+  readonly severity?: Severity | undefined;
+  readonly user_id?: string | undefined;
+  /** An e-mail address; it is kept as a digest. */
+  readonly account?: string | undefined;
+}
 
 /** A refusal with an answer for the caller; everything else that is thrown leaves as a bare 500. */
 export class ApiError extends Error {
@@ -8,16 +18,24 @@ export class ApiError extends Error {
   readonly errors: readonly FieldError[] | undefined;
   readonly headers: Readonly<Record<string, string>>;
   readonly limit: Problem['limit'];
+  readonly about: RefusedSubject | undefined;
   constructor(
     code: ApiErrorCode,
     detail: string,
-    more: { errors?: readonly FieldError[]; headers?: Record<string, string>; limit?: Problem['limit']; cause?: unknown } = {},
+    more: {
+      errors?: readonly FieldError[];
+      headers?: Record<string, string>;
+      limit?: Problem['limit'];
+      about?: RefusedSubject;
+      cause?: unknown;
+    } = {},
   ) {
     super(detail, { cause: more.cause });
     this.code = code;
     this.errors = more.errors;
     this.headers = more.headers ?? {};
     this.limit = more.limit;
+    this.about = more.about;
   }
 }
 
@@ -125,3 +143,13 @@ export function refuseCursor(error: unknown): never {
   const errors = [{ field: 'query.cursor', expected: 'a cursor of an earlier answer', received: 'another text' }];
   throw new ApiError('validation_failed', 'The cursor is not one of ours.', { errors });
 }
+
+/** Somebody was given a role that asks for more than their session was opened with. */
+export const secondFactorWanted = (): ApiError =>
+  new ApiError(
+    'unauthenticated',
+    'A role of yours wants a second factor, and this session was opened without one. Sign in again.',
+    {
+      headers: { 'www-authenticate': 'Bearer' },
+    },
+  );

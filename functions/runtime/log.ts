@@ -11,6 +11,9 @@ export const log = {
   error: (message: string, error: unknown, fields: Fields = {}) => write('error', message, { ...fields, ...describe(error) }),
 };
 
+/** For stores whose lists go on past a row that cannot be read. */
+export const unreadableRow = (row: string, error: unknown): void => log.error('a row cannot be read', error, { row });
+
 const describe = (error: unknown): Fields =>
   error instanceof Error
     ? { error: error.name, detail: error.message.slice(0, 500), stack: error.stack?.split('\n').slice(1, 6).join(' | ') }

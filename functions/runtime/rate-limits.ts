@@ -19,20 +19,26 @@ export type CountingSettings = { readonly VALKEY_URL: string } | { readonly CHEC
 
 export interface RequestLimits {
   /** Before anything is read or known of a request; throws `too_many_requests`. */
-  arrive(event: APIGatewayProxyEventV2, contract: RouteContract | undefined, weight: number): Promise<void>;
+  arrive(event: APIGatewayProxyEventV2, contract: RouteContract | undefined): Promise<void>;
+  /** Once it is known that the address was slowed down: counts the request for so many more; throws `too_many_requests`. */
+  slow(event: APIGatewayProxyEventV2, contract: RouteContract | undefined, more: number): Promise<void>;
   /** Once it is known who calls; throws `too_many_requests`. */
   call(event: APIGatewayProxyEventV2, contract: RouteContract, actor: Actor, weight: number): Promise<void>;
   /** What the caller is told in any answer. */
   headersOf(event: APIGatewayProxyEventV2): Record<string, string>;
 }
 
-export function requestLimits(settings: CountingSettings): RequestLimits {
+/** `onDegraded` is told at most once a minute that this process counts for itself. */
+export function requestLimits(settings: CountingSettings, onDegraded: () => void): RequestLimits {
   const limits = readConfiguration().security.rate_limiting;
   const limiter = rateLimiter({
     shared: countersOf(settings),
     local: localCounters(clock),
     clock,
-    onDegraded: (cause) => log.error('the limiter counts for this process alone', cause),
+    onDegraded: (cause) => {
+      log.error('the limiter counts for this process alone', cause);
+      onDegraded();
+    },
   });
   const verdicts = new WeakMap<APIGatewayProxyEventV2, Verdict[]>();
 
@@ -42,16 +48,25 @@ export function requestLimits(settings: CountingSettings): RequestLimits {
     if (verdict.refusal) throw tooMany(verdict.refusal);
   };
 
+  const bucketsAt = (event: APIGatewayProxyEventV2, contract: RouteContract | undefined, weight: number): Bucket[] =>
+    bucketsOfArrival(limits, {
+      address: event.headers['x-airlock-client-address'] ?? '',
+      signIn: contract?.limits === 'sign_in' ? { account: accountIn(event) } : null,
+      weight,
+    });
+
   return {
-    arrive: (event, contract, weight) =>
-      hold(
+    arrive: (event, contract) => hold(event, bucketsAt(event, contract, 1)),
+
+    slow: async (event, contract, more) => {
+      if (more <= 0) return;
+      // What everybody shares has counted it already. What the caller is told of these limits is how they stand now.
+      verdicts.delete(event);
+      await hold(
         event,
-        bucketsOfArrival(limits, {
-          address: event.headers['x-airlock-client-address'] ?? '',
-          signIn: contract?.limits === 'sign_in' ? { account: accountIn(event) } : null,
-          weight,
-        }),
-      ),
+        bucketsAt(event, contract, more).filter(({ policy }) => policy !== 'global'),
+      );
+    },
 
     call: (event, contract, { user_id, credential }, weight) =>
       hold(

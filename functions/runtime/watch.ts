@@ -1,16 +1,18 @@
 /** What the wrapper of every route tells the watch over security, and what it asks it. */
 import type { APIGatewayProxyEventV2 } from 'aws-lambda';
-import { dynamoAdminAddresses, dynamoRestrictions, dynamoSecurityEvents } from '../adapters/dynamo/security.ts';
+import { dynamoAdminAddresses, dynamoRestrictions } from '../adapters/dynamo/security.ts';
+import { dynamoSecurityEvents } from '../adapters/dynamo/security-events.ts';
 import type { ApiErrorCode } from '../contracts/errors.ts';
 import { ADMIN_ROLE } from '../contracts/identity.ts';
 import type { RouteContract } from '../contracts/route.ts';
 import type { ResponseKind, ResponseSubject, SecurityEventType, Severity } from '../contracts/security-event.ts';
 import type { Actor } from '../core/identity/actor.ts';
 import { networkOf } from '../core/limits/buckets.ts';
-import { accountDigest, eventOf } from '../core/security/events.ts';
+import { accountDigest, eventOf, type SecurityEventDraft } from '../core/security/events.ts';
 import { subjectName } from '../core/security/responses.ts';
+import { tally } from '../core/security/tally.ts';
 import { ApiError } from './errors.ts';
-import { log } from './log.ts';
+import { log, unreadableRow } from './log.ts';
 import { accountIn } from './rate-limits.ts';
 import { clock } from './system.ts';
 
@@ -19,13 +21,12 @@ export interface Watch {
   arrive(address: string): Promise<number>;
   /** Refuses a suspended key; otherwise how much each request of this caller counts. */
   admit(actor: Actor, address: string): Promise<number>;
-  /** Writes a refusal down. Never fails, and answers within what a write takes. */
-  refused(
-    event: APIGatewayProxyEventV2,
-    contract: RouteContract | undefined,
-    actor: Actor | null,
-    code: ApiErrorCode,
-  ): Promise<void>;
+  /** Counts a refusal. */
+  refused(event: APIGatewayProxyEventV2, contract: RouteContract | undefined, actor: Actor | null, refusal: ApiError): void;
+  /** Counts something else that was noticed. */
+  noticed(draft: SecurityEventDraft): void;
+  /** Writes down at most one of what was counted. Never fails, and answers within what a write may take. */
+  write(): Promise<void>;
 }
 
 /** A request of somebody who was slowed down counts for so many. */
@@ -34,8 +35,6 @@ const CACHED_MS = 1000;
 const MOST_CACHED = 5000;
 /** An admin's address is good for a day; it is written down again every hour. */
 const NOTED_EVERY_MS = 3600_000;
-/** Of one kind, caller and endpoint, a process writes refusals for too many requests no more often: they are the cheapest to cause. */
-const LIMITED_EVERY_MS = 1000;
 
 const NOTICED: Partial<Record<ApiErrorCode, { readonly type: SecurityEventType; readonly severity: Severity }>> = {
   unauthenticated: { type: 'authentication_failure', severity: 'low' },
@@ -47,10 +46,10 @@ const NOTICED: Partial<Record<ApiErrorCode, { readonly type: SecurityEventType; 
 export function watchOver(settings: { readonly SECURITY_TABLE: string }): Watch {
   const restrictions = dynamoRestrictions(settings.SECURITY_TABLE);
   const adminAddresses = dynamoAdminAddresses(settings.SECURITY_TABLE);
-  const events = dynamoSecurityEvents(settings.SECURITY_TABLE);
+  const events = dynamoSecurityEvents(settings.SECURITY_TABLE, unreadableRow);
+  const counts = tally();
   const known = new Map<string, { readonly until: number; readonly kinds: ReadonlyMap<ResponseKind, string> }>();
   const notedAt = new Map<string, number>();
-  const limitedAt = new Map<string, number>();
 
   async function holding(subject: ResponseSubject): Promise<ReadonlyMap<ResponseKind, string>> {
     const name = subjectName(subject);
@@ -67,7 +66,9 @@ export function watchOver(settings: { readonly SECURITY_TABLE: string }): Watch 
 
   async function noteAdmin(actor: Actor, address: string): Promise<void> {
     const now = clock.now();
-    if (!actor.roles.includes(ADMIN_ROLE) || now.getTime() - (notedAt.get(address) ?? 0) < NOTED_EVERY_MS) return;
+    // A key may be in other hands, and would bring their address a day of safety.
+    if (actor.credential.kind === 'api_key' || !actor.roles.includes(ADMIN_ROLE)) return;
+    if (now.getTime() - (notedAt.get(address) ?? 0) < NOTED_EVERY_MS) return;
     if (notedAt.size >= MOST_CACHED) notedAt.clear();
     notedAt.set(address, now.getTime());
     await adminAddresses.note(networkOf(address), now).catch((error: unknown) => log.error('an address was not noted', error));
@@ -89,7 +90,6 @@ export function watchOver(settings: { readonly SECURITY_TABLE: string }): Watch 
       const [ofUser, ofKey] = await Promise.all([
         holding({ user_id: actor.user_id }),
         credential.kind === 'api_key' ? holding({ key_id: credential.key_id }) : new Map<ResponseKind, string>(),
-        noteAdmin(actor, address),
       ]);
       const suspendedUntil = ofKey.get('suspend_key');
       if (suspendedUntil !== undefined) {
@@ -97,32 +97,42 @@ export function watchOver(settings: { readonly SECURITY_TABLE: string }): Watch 
           headers: { 'www-authenticate': 'Bearer' },
         });
       }
+      await noteAdmin(actor, address);
       return Math.max(weightOf(ofUser), weightOf(ofKey));
     },
 
-    async refused(event, contract, actor, code) {
-      const noticed = NOTICED[code];
-      if (!noticed) return;
-      const account = contract?.limits === 'sign_in' ? accountIn(event) : null;
-      const details: Record<string, string> = account === null ? {} : { account: accountDigest(account) };
-      const draft = {
-        event_type: noticed.type,
-        severity: noticed.severity,
+    refused(event, contract, actor, { code, about }) {
+      const known = NOTICED[code];
+      if (!known) return;
+      const account = about?.account ?? (contract?.limits === 'sign_in' ? accountIn(event) : null);
+      const draft: SecurityEventDraft = {
+        event_type: about?.event_type ?? known.type,
+        severity: about?.severity ?? known.severity,
         // Round the front door that header is the caller's own.
         source_ip: code === 'not_through_front_door' ? 'unknown' : networkOf(event.headers['x-airlock-client-address'] ?? ''),
-        user_id: actor?.user_id ?? null,
+        user_id: actor?.user_id ?? about?.user_id ?? null,
         key_id: actor?.credential.kind === 'api_key' ? actor.credential.key_id : null,
         endpoint: contract?.id ?? 'unknown',
-        details,
+        details: account === null ? {} : { account: accountDigest(account) },
       };
-      const now = clock.now();
-      const noticedEvent = eventOf(draft, now);
-      if (noticed.type === 'rate_limit_exceeded') {
-        if (now.getTime() - (limitedAt.get(noticedEvent.event_id) ?? 0) < LIMITED_EVERY_MS) return;
-        if (limitedAt.size >= MOST_CACHED) limitedAt.clear();
-        limitedAt.set(noticedEvent.event_id, now.getTime());
+      counts.count(eventOf(draft, clock.now()));
+    },
+
+    noticed(draft) {
+      counts.count(eventOf(draft, clock.now()));
+    },
+
+    async write() {
+      const event = counts.due(clock.now());
+      if (!event) return;
+      try {
+        await events.add(event);
+      } catch (error) {
+        counts.count(event);
+        log.error('an event was not written down', error, { event_id: event.event_id });
       }
-      await events.add(noticedEvent).catch((error: unknown) => log.error('a refusal was not written down', error));
+      const forgotten = counts.forgotten();
+      if (forgotten > 0) log.warn('events were forgotten', { count: forgotten });
     },
   };
 }

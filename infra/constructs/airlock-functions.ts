@@ -35,6 +35,9 @@ const TASK_TIMEOUT = Duration.seconds(30);
 /** Below the time after which a message is taken from whoever holds it. */
 const SENDER_TIMEOUT = Duration.seconds(75);
 
+/** Of a user's row: what ending their sessions writes. Roles, teams and trust are not among it. */
+const ENDING_SESSIONS = ['identity_id', 'valid_after', 'audit_length', 'audit_head'];
+
 /**
  * All functions, each with the environment its contract asks for, and exactly what it may do. The lists here are the permissions: the
  * template tests hold the ones that are promises (one signer, one caller of RunTask, the writers of each table).
@@ -125,12 +128,14 @@ export class AirlockFunctions extends Construct {
       ...this.#table('AUDIT'),
       ...socketName,
       ...checkLimits,
+      SESSION_KEY_ID: this.#props.signIn.sessionKey.keyId,
       ...(page ? { SIGN_IN_PAGE_URL: page.url, PAGE_CLIENT_ID: page.client.userPoolClientId } : {}),
     });
     tables.ephemera.allowOn('session#*', auth.lambda, 'GetItem', 'PutItem', 'UpdateItem');
     tables.ephemera.allowOn('page-session#*', auth.lambda, 'PutItem', 'UpdateItem', 'DeleteItem');
     tables.ephemera.allowOn('challenge#*', auth.lambda, 'PutItem', 'UpdateItem', 'DeleteItem');
     tables.audit.allow(auth.lambda, 'PutItem');
+    this.#props.signIn.maySignIn(auth);
     auth.mayInvoke('live/socket', 'tasks/check-limits');
     // Rows of people only: the verification keys lie in the same table.
     tables.identity.allowOn('user#*', auth.lambda, 'GetItem', 'UpdateItem');
@@ -193,8 +198,12 @@ export class AirlockFunctions extends Construct {
       ...this.#signedIn(),
       ...this.#table('AUDIT'),
       ...this.#valkey(),
+      ...socketName,
+      MONITOR_FUNCTION: this.#nameOf('events/security-monitor'),
     });
     this.#mayAuthenticate(security);
+    // Nobody reaches the user pool from where it stands.
+    security.mayInvoke('events/security-monitor');
     this.#mayRespond(security);
 
     const health = this.#add('api/health', API_TIMEOUT, functions, {
@@ -213,14 +222,15 @@ export class AirlockFunctions extends Construct {
     const catchUpName = { CATCH_UP_FUNCTION: this.#nameOf('live/catch-up') };
 
     const socket = this.#add('live/socket', API_TIMEOUT, undefined, {
-      ...this.#table('IDENTITY', 'EPHEMERA', 'EXECUTIONS'),
+      ...this.#table('IDENTITY', 'EPHEMERA', 'EXECUTIONS', 'SECURITY'),
       ...catchUpName,
       FRONT_DOOR_SECRET: frontDoorSecret,
       LIVE_ENDPOINT: live.endpoint,
     });
-    tables.ephemera.allow(socket.lambda, 'GetItem', 'PutItem', 'DeleteItem', 'Query');
+    tables.ephemera.allow(socket.lambda, 'BatchGetItem', 'GetItem', 'PutItem', 'DeleteItem', 'Query');
     tables.executions.allow(socket.lambda, 'GetItem');
-    tables.identity.allow(socket.lambda, 'GetItem');
+    tables.identity.allow(socket.lambda, 'BatchGetItem', 'GetItem');
+    tables.security.allowOn('restrictions#*', socket.lambda, 'Query');
     socket.mayInvoke('live/catch-up');
 
     const push = this.#add('live/push', TASK_TIMEOUT, undefined, {
@@ -408,7 +418,12 @@ export class AirlockFunctions extends Construct {
     approvalChanged.allow(['states:StartExecution'], [approvalClockArn]);
     approvalChanged.mayCompleteTasksOf(stateMachineArn);
 
-    const monitor = this.#add('events/security-monitor', TASK_TIMEOUT, undefined, this.#table('SECURITY', 'IDENTITY', 'AUDIT'));
+    const monitor = this.#add('events/security-monitor', TASK_TIMEOUT, undefined, {
+      ...this.#table('SECURITY', 'IDENTITY', 'AUDIT'),
+      SOCKET_FUNCTION: this.#nameOf('live/socket'),
+      USER_POOL_ID: signIn.pool.userPoolId,
+    });
+    signIn.maySignOut(monitor);
     tables.identity.allow(monitor.lambda, 'GetItem');
     this.#mayRespond(monitor);
 
@@ -547,7 +562,9 @@ export class AirlockFunctions extends Construct {
   /** Who is calling is in the identity table; when a key was used last is beside it, so that nobody here can write a key. */
   #mayAuthenticate(fn: AirlockFunction<FunctionName>): void {
     const { tables } = this.#props.data;
-    tables.identity.allow(fn.lambda, 'GetItem');
+    tables.identity.allow(fn.lambda, 'GetItem', 'BatchGetItem');
+    // Whether a session is open. What the user pool gave it is sealed.
+    tables.ephemera.allowOn('session#*', fn.lambda, 'BatchGetItem');
     tables.ephemera.allowOn('key-usage#*', fn.lambda, 'UpdateItem');
     tables.ephemera.allowOn('page-session#*', fn.lambda, 'GetItem');
     tables.security.allowOn('restrictions#*', fn.lambda, 'Query');
@@ -559,8 +576,9 @@ export class AirlockFunctions extends Construct {
   #mayRespond(fn: AirlockFunction<FunctionName>): void {
     const { tables } = this.#props.data;
     tables.security.allow(fn.lambda, 'GetItem', 'PutItem', 'UpdateItem', 'Query');
-    tables.identity.allowOn('user#*', fn.lambda, 'UpdateItem');
+    tables.identity.allowAttributes('user#*', ENDING_SESSIONS, fn.lambda, 'UpdateItem');
     tables.audit.allow(fn.lambda, 'PutItem');
+    fn.mayInvoke('live/socket');
   }
 
   #objects() {

@@ -3,10 +3,12 @@ import { Alarm, ComparisonOperator, type IMetric, Metric, Stats, TreatMissingDat
 import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
 import { ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
-import { FilterPattern, MetricFilter } from 'aws-cdk-lib/aws-logs';
+import { FilterPattern } from 'aws-cdk-lib/aws-logs';
 import { Topic } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
 import type { FunctionName } from '../../functions/contracts/environment.ts';
+import { MESSAGE_DEAD } from '../../functions/contracts/notification.ts';
+import { AUTOMATIC_RESPONSE } from '../../functions/contracts/security-event.ts';
 import type { AirlockFunctions } from './airlock-functions.ts';
 import type { AirlockHttpApi } from './http-api.ts';
 import type { SandboxTasks } from './sandbox-tasks.ts';
@@ -33,6 +35,7 @@ const WATCHED: readonly FunctionName[] = [
   'events/send-notifications',
   'events/jwks-refresher',
   'events/key-rotation',
+  'events/security-monitor',
   'tasks/advance-approval',
   'tasks/issue-ticket',
   'tasks/record',
@@ -77,12 +80,14 @@ export class Alarms extends Construct {
     );
     this.#any(
       'messages-dead',
-      new MetricFilter(this, 'DeadMessages', {
-        logGroup: props.functions.get('events/send-notifications').lambda.logGroup,
-        filterPattern: FilterPattern.stringValue('$.message', '=', 'message dead'),
-        metricNamespace: 'Airlock',
-        metricName: 'DeadMessages',
-      }).metric({ period: Duration.minutes(5), statistic: Stats.SUM }),
+      props.functions
+        .get('events/send-notifications')
+        .lambda.logGroup.addMetricFilter('DeadMessages', {
+          filterPattern: FilterPattern.stringValue('$.message', '=', MESSAGE_DEAD),
+          metricNamespace: 'Airlock',
+          metricName: 'DeadMessages',
+        })
+        .metric({ statistic: Stats.SUM, period: Duration.minutes(5) }),
       'A message about an approval request reached its recipient by no channel.',
     );
     this.#any(
@@ -90,6 +95,19 @@ export class Alarms extends Construct {
       props.http.api.metricServerError({ period: Duration.minutes(5) }),
       'The API answers with server errors.',
       5,
+    );
+    // Nobody is at the keyboard when it happens, and each of these can be taken back.
+    this.#any(
+      'automatic-response',
+      props.functions
+        .get('events/security-monitor')
+        .lambda.logGroup.addMetricFilter('AutomaticResponses', {
+          filterPattern: FilterPattern.stringValue('$.message', '=', AUTOMATIC_RESPONSE),
+          metricNamespace: 'Airlock',
+          metricName: 'AutomaticResponses',
+        })
+        .metric({ statistic: Stats.SUM, period: Duration.minutes(5) }),
+      'The watch over security slowed somebody down, ended sessions, suspended a key or blocked an address of its own accord.',
     );
     // Without a dimension: every function of the account, because they share its concurrency.
     this.#any(

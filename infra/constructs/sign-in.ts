@@ -12,6 +12,7 @@ import {
   UserPoolClientIdentityProvider,
   type UserPoolClientOptions,
 } from 'aws-cdk-lib/aws-cognito';
+import { Key } from 'aws-cdk-lib/aws-kms';
 import { Construct } from 'constructs';
 import type { FunctionName } from '../../functions/contracts/environment.ts';
 import type { Configuration } from '../../functions/core/policy/configuration.ts';
@@ -25,6 +26,8 @@ type Sso = Configuration['security']['authentication']['sso'];
 /** Where people sign in. Nobody signs up: an admin makes each user. */
 export class SignIn extends Construct {
   readonly pool: UserPool;
+  /** Seals what the pool gave and sessions keep. */
+  readonly sessionKey: Key;
   readonly client: UserPoolClient;
   /** The pool's own page, where browsers sign in, or go on to a provider; none where nobody said under which address people see us. */
   readonly page: { readonly url: string; readonly client: UserPoolClient } | undefined;
@@ -39,6 +42,8 @@ export class SignIn extends Construct {
       selfSignUpEnabled: false,
       signInAliases: { email: true },
       signInCaseSensitive: false,
+      // Another address counts from when somebody has shown that it is theirs.
+      keepOriginal: { email: true },
       // Which roles must have one is the API's to see to; Cognito asks whoever has set one up.
       mfa: Mfa.OPTIONAL,
       mfaSecondFactor: { otp: true, sms: false },
@@ -56,6 +61,11 @@ export class SignIn extends Construct {
       deletionProtection: !stage.isEmulated,
       removalPolicy: stage.removalPolicy,
     });
+    this.sessionKey = new Key(this, 'SessionKey', {
+      description: 'Airlock sessions',
+      enableKeyRotation: true,
+      removalPolicy: stage.removalPolicy,
+    });
     const { jwt, sso } = security.authentication;
     const common = {
       generateSecret: false,
@@ -67,10 +77,12 @@ export class SignIn extends Construct {
     };
     this.client = this.pool.addClient('Api', {
       ...common,
-      authFlows: { userPassword: true },
+      // Only with our own role beside the password: whoever knows just the password and this client's id gets nothing from the pool.
+      authFlows: { adminUserPassword: true },
       disableOAuth: true,
-      // Its tokens may write these attributes of their holder: never the groups that a provider says somebody has.
-      writeAttributes: new ClientAttributes().withStandardAttributes({ email: true }),
+      // What its tokens may write of their holder: not their address, and not the groups that a provider says they have. An empty list
+      // would mean everything.
+      writeAttributes: new ClientAttributes().withStandardAttributes({ locale: true }),
     });
     this.page = this.#page(stage, sso, common);
     // What a role may do is in the functions' own rules; the pool only says who has it.
@@ -121,13 +133,24 @@ export class SignIn extends Construct {
               authorize_scopes: 'openid email profile',
               attributes_request_method: 'GET',
             },
-            attributeMapping: { email: 'email', 'custom:groups': provider.groups_claim },
+            attributeMapping: { email: 'email', email_verified: 'email_verified', 'custom:groups': provider.groups_claim },
           }
         : {
             providerDetails: { MetadataURL: provider.metadata_url },
             attributeMapping: { email: SAML_EMAIL, 'custom:groups': provider.groups_attribute },
           }),
     });
+  }
+
+  /** Signs people in and out. It makes nobody and gives no roles. */
+  maySignIn(auth: AirlockFunction<'api/auth'>): void {
+    auth.allow(['cognito-idp:AdminInitiateAuth', 'cognito-idp:AdminRespondToAuthChallenge'], [this.pool.userPoolArn]);
+    auth.allow(['cognito-idp:AdminUserGlobalSignOut'], [this.pool.userPoolArn]);
+    auth.allow(['kms:Encrypt', 'kms:Decrypt'], [this.sessionKey.keyArn]);
+  }
+
+  maySignOut(monitor: AirlockFunction<'events/security-monitor'>): void {
+    monitor.allow(['cognito-idp:AdminUserGlobalSignOut'], [this.pool.userPoolArn]);
   }
 
   /** Roles and whether a user may sign in: nothing that makes users or changes a password. */

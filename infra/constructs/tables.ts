@@ -5,10 +5,11 @@ import { Construct } from 'constructs';
 import { type IndexShape, TABLES, type TableName } from '../../functions/contracts/tables.ts';
 import type { Stage } from '../config.ts';
 
-export const TABLE_ACTIONS = ['GetItem', 'PutItem', 'UpdateItem', 'DeleteItem', 'Query'] as const;
+export const TABLE_ACTIONS = ['GetItem', 'BatchGetItem', 'PutItem', 'UpdateItem', 'DeleteItem', 'Query'] as const;
 export type TableAction = (typeof TABLE_ACTIONS)[number];
 
-const isWrite = (action: TableAction): boolean => action !== 'GetItem' && action !== 'Query';
+const READS: readonly TableAction[] = ['GetItem', 'BatchGetItem', 'Query'];
+const isWrite = (action: TableAction): boolean => !READS.includes(action);
 
 const keyType = (type: 'string' | 'number' = 'string') => (type === 'number' ? AttributeType.NUMBER : AttributeType.STRING);
 
@@ -64,6 +65,15 @@ export class SubjectTable extends Construct {
   /** The same for items whose partition key is like this. */
   allowOn(partitionKeys: string, grantee: IGrantable, ...actions: TableAction[]): void {
     this.#allow(grantee, actions, { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': [partitionKeys] } });
+  }
+
+  /** The same, and of those items only these attributes; `UpdateItem` must not answer with the others either. */
+  allowAttributes(partitionKeys: string, attributes: readonly string[], grantee: IGrantable, ...actions: TableAction[]): void {
+    this.#allow(grantee, actions, {
+      'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': [partitionKeys] },
+      'ForAllValues:StringEquals': { 'dynamodb:Attributes': [...attributes] },
+      StringEqualsIfExists: { 'dynamodb:ReturnValues': ['NONE', 'UPDATED_OLD', 'UPDATED_NEW'] },
+    });
   }
 
   #allow(grantee: IGrantable, actions: TableAction[], conditions?: PolicyStatementProps['conditions']): void {

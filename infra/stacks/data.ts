@@ -135,7 +135,7 @@ export class DataStack extends Stack {
 
   /** Compliance mode: not even the account's root can shorten it. The emulator has no such lock. */
   #auditBucket(stage: Stage): Bucket {
-    return new Bucket(this, 'Audit', {
+    const bucket = new Bucket(this, 'Audit', {
       blockPublicAccess: BlockPublicAccess.BLOCK_ALL,
       objectOwnership: ObjectOwnership.BUCKET_OWNER_ENFORCED,
       enforceSSL: !stage.isEmulated,
@@ -147,6 +147,8 @@ export class DataStack extends Stack {
       ...(this.#accessLogBucket ? { serverAccessLogsBucket: this.#accessLogBucket, serverAccessLogsPrefix: 'audit/' } : {}),
       removalPolicy: stage.removalPolicy,
     });
+    if (!stage.isEmulated) bucket.addToResourcePolicy(nobodyDeletes(bucket));
+    return bucket;
   }
 
   #accessLogs(): Bucket {
@@ -159,3 +161,19 @@ export class DataStack extends Stack {
     });
   }
 }
+
+/** The lock keeps versions; this also keeps anybody from hiding one behind a delete marker, or from shortening what is promised. */
+const nobodyDeletes = (bucket: Bucket): PolicyStatement =>
+  new PolicyStatement({
+    sid: 'NobodyDeletes',
+    effect: Effect.DENY,
+    principals: [new AnyPrincipal()],
+    actions: [
+      's3:BypassGovernanceRetention',
+      's3:DeleteObject',
+      's3:DeleteObjectVersion',
+      's3:PutObjectLegalHold',
+      's3:PutObjectRetention',
+    ],
+    resources: [bucket.arnForObjects('*')],
+  });

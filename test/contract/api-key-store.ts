@@ -7,7 +7,7 @@ import { randomHex } from '../support/random.ts';
 
 const DAY_MS = 24 * 3600_000;
 const maker = {
-  settings: { auto_rotation_days: 90, overlap_hours: 72 },
+  settings: { auto_rotation_days: 90, overlap_hours: 72, max_per_user: 50 },
   randomHex,
   now: NOW,
 };

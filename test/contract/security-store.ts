@@ -1,10 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { v7 } from 'uuid';
 import { beforeAll, describe, expect, it } from 'vitest';
-import type { ResponseSubject } from '../../functions/contracts/security-event.ts';
+import type { ResponseSubject, SecurityResponse } from '../../functions/contracts/security-event.ts';
+import { appendToChain, EMPTY_CHAIN } from '../../functions/core/audit/chain.ts';
 import { eventOf } from '../../functions/core/security/events.ts';
 import { respond, reverse, subjectName } from '../../functions/core/security/responses.ts';
 import { NOW } from '../support/entities.ts';
+import { memoryIdentities } from '../support/memory/identities.ts';
 import type { SecurityStores } from '../support/memory/security.ts';
 
 const later = (seconds: number): Date => new Date(NOW.getTime() + seconds * 1000);
@@ -20,17 +22,25 @@ export function securityStoreContract(name: string, open: () => Promise<Security
       ...{ severity: 'low' as const, details: {} },
       ...more,
     });
-    const made = (subject: ResponseSubject, kind: 'slow_down' | 'block_address' = 'slow_down', now = NOW) =>
-      respond(
+    const made = async (
+      subject: ResponseSubject,
+      kind: 'slow_down' | 'block_address' = 'slow_down',
+      now = NOW,
+      minutes = 10,
+    ): Promise<SecurityResponse> => {
+      const response = await respond(
         {
           ...stores,
-          identities: { get: async () => null },
-          ...{ ownerOfKey: async () => null, endSessions: async () => {}, uuid: v7 },
+          identities: memoryIdentities(),
+          ...{ ownerOfKey: async () => null, endSessions: async () => {}, lookAgainAt: async () => {} },
         },
-        { kind, subject, reason: 'test', severity: 'high', minutes: 10 },
+        { response_id: `rsp_${v7()}`, kind, subject, reason: 'test', severity: 'high', minutes },
         { actor: 'admin', automatic: true },
         now,
       );
+      if (!response) throw new Error('there is one of this id already');
+      return response;
+    };
 
     it('counts what is the same within a minute, and keeps apart what is not', async () => {
       const ip = randomUUID();
@@ -63,7 +73,7 @@ export function securityStoreContract(name: string, open: () => Promise<Security
       const window: string[] = [];
       for await (const event of stores.events.since(later(100), later(300)))
         if (event.source_ip === ip) window.push(event.timestamp);
-      expect(window).toEqual([120, 240].map((seconds) => later(seconds).toISOString()));
+      expect(window.sort()).toEqual([120, 240].map((seconds) => later(seconds).toISOString()));
     });
 
     it('restricts a subject from the response on, until it ends or is reversed, and nobody else', async () => {
@@ -81,6 +91,36 @@ export function securityStoreContract(name: string, open: () => Promise<Security
       const listed = (await stores.responses.list(200, null)).items.map(({ response_id }) => response_id);
       expect(listed).toContain(slow.response_id);
       expect(listed).toEqual(listed.toSorted().reverse());
+    });
+
+    it('keeps and lists a response about a network of IPv6 like any other', async () => {
+      const digits = () => Math.floor(1 + Math.random() * 0xfffe).toString(16);
+      const subject = { address: `2001:db8:${digits()}:${digits()}::/64` };
+      const response = await made(subject, 'block_address');
+      expect(await stores.responses.get(response.response_id)).toMatchObject({ subject });
+      const listed = (await stores.responses.list(200, null)).items;
+      expect(listed.find(({ response_id }) => response_id === response.response_id)?.subject).toEqual(subject);
+      expect((await stores.restrictions.of(subjectName(subject), later(60))).has('block_address')).toBe(true);
+    });
+
+    it('a shorter response does not shorten a longer one, and the end of the longer leaves the shorter', async () => {
+      const subject = { user_id: randomUUID() };
+      const endOf = async (at: Date) => (await stores.restrictions.of(subjectName(subject), at)).get('slow_down');
+      const long = await made(subject, 'slow_down', NOW, 60);
+      const short = await made(subject, 'slow_down', later(30), 5);
+      expect(await endOf(later(60))).toBe(long.ends_at);
+      await reverse(stores.responses, long, { actor: 'admin', reason: 'x' }, later(60));
+      expect(await endOf(later(61))).toBe(short.ends_at);
+    });
+
+    it('makes a response once, whoever tries at the same time', async () => {
+      const subject = { user_id: randomUUID() };
+      const response = await made(subject);
+      const { record } = appendToChain(response.response_id, EMPTY_CHAIN, {
+        ...{ action: 'responded', actor: 'somebody else', at: NOW.toISOString(), details: {} },
+      });
+      expect(await stores.responses.create({ ...response, reason: 'another' }, record)).toBe('exists');
+      expect(await stores.responses.get(response.response_id)).toEqual(response);
     });
 
     it('reverses one response without lifting a later one about the same', async () => {

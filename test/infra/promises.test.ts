@@ -319,6 +319,53 @@ describe('who may do what', () => {
     expect(may.map(([role]) => entryOfRole(role)).sort()).toEqual(writers);
   });
 
+  it('one function asks the user pool for tokens, and opens what it sealed of them', () => {
+    const anything = () => true;
+    for (const action of ['cognito-idp:AdminInitiateAuth', 'cognito-idp:AdminRespondToAuthChallenge'])
+      expect(whoMay(action, anything)).toEqual(['api/auth']);
+    const sessionKey = (resource: unknown) => /SessionKey/.test(JSON.stringify(resource));
+    expect(whoMay('kms:Decrypt', sessionKey)).toEqual(['api/auth']);
+    expect(whoMay('kms:Encrypt', sessionKey)).toEqual(['api/auth']);
+  });
+
+  it('whoever responds to threats ends sessions in the rows of users, and changes nothing else of them', () => {
+    const responders = [...permissions()].filter(([role]) =>
+      ['api/security', 'events/security-monitor'].includes(entryOfRole(role) ?? ''),
+    );
+    expect(responders).toHaveLength(2);
+    for (const [, statements] of responders) {
+      const writes = statements.filter(
+        (statement) =>
+          actionsOf(statement).some((action) => /^dynamodb:(Put|Update|Delete|BatchWrite)/.test(action)) &&
+          resourcesOf(statement).some(aboutTable('identity')),
+      );
+      expect(writes.map(({ Action, Condition }) => [Action, Condition])).toEqual([
+        [
+          'dynamodb:UpdateItem',
+          {
+            'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': ['user#*'] },
+            'ForAllValues:StringEquals': {
+              'dynamodb:Attributes': ['identity_id', 'valid_after', 'audit_length', 'audit_head'],
+            },
+            StringEqualsIfExists: { 'dynamodb:ReturnValues': ['NONE', 'UPDATED_OLD', 'UPDATED_NEW'] },
+          },
+        ],
+      ]);
+    }
+  });
+
+  it('each response of the watch is told to somebody', () => {
+    const [, filter] = resources('AWS::Logs::MetricFilter').find(([id]) => id.includes('AutomaticResponses')) ?? [];
+    expect(filter?.Properties.FilterPattern).toBe('{ $.message = "automatic response" }');
+    const log = JSON.stringify(filter?.Properties.LogGroupName);
+    expect(log).toContain('eventssecuritymonitor');
+    const [alarm] = resources('AWS::CloudWatch::Alarm').filter(
+      ([, { Properties }]) => Properties.MetricName === 'AutomaticResponses',
+    );
+    expect(alarm?.[1].Properties).toMatchObject({ Namespace: 'Airlock', Threshold: 1 });
+    expect(alarm?.[1].Properties.AlarmActions).toHaveLength(1);
+  });
+
   const ofKind = (kind: string) => (resource: unknown) => textOf(resource).endsWith(`/${kind}/*`);
 
   it.each([
@@ -362,6 +409,10 @@ describe('who may do what', () => {
       },
       VersioningConfiguration: { Status: 'Enabled' },
     });
+    const policies = resources('AWS::S3::BucketPolicy').map(([, policy]) => JSON.stringify(policy.Properties));
+    const own = policies.find((policy) => policy.includes('NobodyDeletes')) ?? '';
+    for (const action of ['DeleteObject', 'DeleteObjectVersion', 'PutObjectRetention', 'BypassGovernanceRetention'])
+      expect(own).toContain(`"s3:${action}"`);
   });
 
   it('no object is deleted, and each is of one of these kinds', () => {
@@ -569,6 +620,7 @@ describe('what cannot be handled is kept', () => {
     expect(alarms.map(([, alarm]) => String(alarm.Properties.AlarmName).replace('airlock-', '')).sort()).toEqual([
       'api-5xx',
       'approval-clock-failed',
+      'automatic-response',
       'dead-letters',
       'events-approval-changed-errors',
       'events-approval-notify-errors',
@@ -577,6 +629,7 @@ describe('what cannot be handled is kept', () => {
       'events-keeper-errors',
       'events-key-rotation-errors',
       'events-reconciler-errors',
+      'events-security-monitor-errors',
       'events-send-notifications-errors',
       'functions-throttled',
       'keeper-silent',

@@ -61,7 +61,7 @@ describe('signing in on a page, on AWS', () => {
     template.hasResourceProperties('AWS::Cognito::UserPoolIdentityProvider', {
       ProviderName: 'Okta',
       ProviderType: 'OIDC',
-      AttributeMapping: { email: 'email', 'custom:groups': 'groups' },
+      AttributeMapping: { email: 'email', email_verified: 'email_verified', 'custom:groups': 'groups' },
       ProviderDetails: Match.objectLike({ oidc_issuer: 'https://example.okta.com', client_id: 'airlock' }),
     });
     template.hasResourceProperties('AWS::Cognito::UserPoolIdentityProvider', {
@@ -70,9 +70,17 @@ describe('signing in on a page, on AWS', () => {
       AttributeMapping: Match.objectLike({ 'custom:groups': 'memberOf' }),
       ProviderDetails: { MetadataURL: 'https://adfs.example.org/metadata.xml' },
     });
+  });
+
+  it('takes a password only together with our own role, and lets its tokens change nothing that counts', () => {
+    const template = signInWith({});
     template.hasResourceProperties('AWS::Cognito::UserPoolClient', {
-      ExplicitAuthFlows: Match.arrayWith(['ALLOW_USER_PASSWORD_AUTH']),
-      WriteAttributes: ['email'],
+      ExplicitAuthFlows: ['ALLOW_ADMIN_USER_PASSWORD_AUTH', 'ALLOW_REFRESH_TOKEN_AUTH'],
+      WriteAttributes: ['locale'],
+    });
+    template.hasResourceProperties('AWS::Cognito::UserPool', {
+      AdminCreateUserConfig: { AllowAdminCreateUserOnly: true },
+      UserAttributeUpdateSettings: { AttributesRequireVerificationBeforeUpdate: ['email'] },
     });
   });
 

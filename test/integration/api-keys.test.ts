@@ -63,7 +63,9 @@ describe('an API key', () => {
   it('is rotated once, both work for a while, and what is revoked ends at once', async () => {
     const owner = await somebody('developer');
     const { key, api_key: first } = await made(owner);
-    const rotated = await withKey<Created>(key, 'POST', `/api/v1/api-keys/${first.key_id}/rotate`);
+    // A key that leaked must not be able to live on in another.
+    expect((await withKey(key, 'POST', `/api/v1/api-keys/${first.key_id}/rotate`)).status).toBe(403);
+    const rotated = await owner.call<Created>('POST', `/api/v1/api-keys/${first.key_id}/rotate`);
     expect(rotated.status).toBe(201);
     const old = await withKey(key, 'GET', '/api/v1/me');
     expect([old.status, old.headers.get('airlock-key-ends-at')]).toEqual([200, expect.any(String)]);

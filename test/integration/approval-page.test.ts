@@ -1,10 +1,10 @@
 /** The pages on which people decide, in a real browser, with and without a script, at the size of a phone and of a desk. */
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { ExecutionResult } from '../../functions/contracts/execution.ts';
-import { approvalOf, as, finished, get, status, submit, until, userOf } from '../support/airlock.ts';
+import { approvalOf, as, finished, get, status, userOf } from '../support/airlock.ts';
 import { accessibilityFaults, isTooWide, signInOnPage, startBrowser, visit } from '../support/browser.ts';
 import { newUser } from '../support/people.ts';
+import { waiting } from '../support/waiting.ts';
 
 let browser: Browser;
 beforeAll(async () => {
@@ -14,19 +14,10 @@ afterAll(async () => {
   await browser.close();
 });
 
-/** Submitted, and waiting for a human. */
-async function waiting(code: string, more: Partial<Parameters<typeof submit>[0]> = {}): Promise<ExecutionResult> {
-  const submitted = await submit({ language: 'python', code, approval_required: true, ...more });
-  await until(
-    'the request',
-    async () => (await (await as('approver')).call('GET', `/api/v1/approvals/${submitted.approval_id}`)).status === 200,
-  );
-  return submitted;
-}
-
 describe('an approver with a phone and no script', () => {
   it('comes from a link, signs in, reads, decides, and sees the decision', async () => {
-    const submitted = await waiting('print("<b>bold</b> & \\u202e")\nprint("mixed: p\u0430ypal")', {
+    const submitted = await waiting({
+      code: 'print("<b>bold</b> & \\u202e")\nprint("mixed: p\u0430ypal")',
       justification: 'to see "it" <run>',
     });
     const { page } = await visit(browser, { size: 'phone', script: false });
@@ -59,7 +50,7 @@ describe('an approver with a phone and no script', () => {
 
   it('must open long code before it can be decided on', async () => {
     const lines = Array.from({ length: 300 }, (_, index) => `x${index} = ${index}`);
-    const submitted = await waiting([...lines, 'print("the end")'].join('\n'));
+    const submitted = await waiting({ code: [...lines, 'print("the end")'].join('\n') });
     const { page } = await visit(browser, { size: 'phone', script: false });
     await page.goto(`/approvals/${submitted.approval_id}`);
     await signInOnPage(page, userOf('approver'));
@@ -77,7 +68,7 @@ describe('an approver with a phone and no script', () => {
   });
 
   it('is told which field is not as expected, and loses nothing of what was typed', async () => {
-    const submitted = await waiting('print("slow")', { timeout_seconds: 20 });
+    const submitted = await waiting({ code: 'print("slow")', timeout_seconds: 20 });
     const { page } = await visit(browser, { size: 'phone', script: false });
     await page.goto(`/approvals/${submitted.approval_id}`);
     await signInOnPage(page, userOf('approver'));
@@ -100,7 +91,7 @@ describe('an approver with a phone and no script', () => {
 
 describe('an approver at a desk', () => {
   it('finds what waits in a list, goes through it by keyboard, and decides', async () => {
-    const submitted = await waiting(`print("listed ${Date.now()}")`);
+    const submitted = await waiting({ code: `print("listed ${Date.now()}")` });
     const { page, complaints } = await visit(browser, { size: 'desk', script: true });
     await page.goto('/approvals');
     await signInOnPage(page, userOf('approver'));
@@ -121,7 +112,7 @@ describe('an approver at a desk', () => {
   });
 
   it('is told when somebody else was faster', async () => {
-    const submitted = await waiting('print("two of them")');
+    const submitted = await waiting({ code: 'print("two of them")' });
     const { page } = await visit(browser, { size: 'desk', script: false });
     await page.goto(`/approvals/${submitted.approval_id}`);
     await signInOnPage(page, userOf('approver'));
@@ -138,7 +129,7 @@ describe('an approver at a desk', () => {
 
 describe('whoever asked', () => {
   it('sees their request, comments on it, cannot decide it, and takes it back', async () => {
-    const submitted = await waiting('print("mine")');
+    const submitted = await waiting({ code: 'print("mine")' });
     const { page } = await visit(browser, { size: 'phone', script: false });
     await page.goto('/approvals?show=mine');
     await signInOnPage(page, userOf('developer'));
@@ -158,7 +149,8 @@ describe('whoever asked', () => {
 
 describe('the pages', () => {
   it('have no fault that axe knows of, in light and dark, on a phone and at a desk', async () => {
-    const submitted = await waiting(`import os\n${'# a line\n'.repeat(5)}print("p\u0430ypal")   \nos.system("true")`, {
+    const submitted = await waiting({
+      code: `import os\n${'# a line\n'.repeat(5)}print("p\u0430ypal")   \nos.system("true")`,
       justification: 'why not',
       label: 'axe',
     });

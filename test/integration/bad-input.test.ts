@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import type { RouteContract } from '../../functions/contracts/route.ts';
+import { ROUTES_OF_FUNCTION } from '../../functions/contracts/routes.ts';
 import { as, problemOf } from '../support/airlock.ts';
 
 const good = { language: 'python', code: 'print(1)' };
@@ -77,6 +79,23 @@ describe('a bad request names field, expectation and what came, and stores nothi
     expect((await developer.call('GET', '/api/v1/executions?colour=red')).status).toBe(422);
     expect((await developer.call('GET', '/api/v1/executions?limit=1000')).status).toBe(422);
     expect((await developer.call('GET', '/api/v1/executions?cursor=zzz')).status).toBe(422);
+  });
+
+  it('a cursor of another list, or of somebody’s own making, is 422 on every list', async () => {
+    const admin = await as('admin');
+    const lists = (Object.values(ROUTES_OF_FUNCTION).flat() as readonly RouteContract[]).filter(
+      ({ query, path, page }) => query && 'cursor' in query.shape && !page && !path.includes('{'),
+    );
+    expect(lists.length).toBeGreaterThan(5);
+    const made = (key: object) => Buffer.from(JSON.stringify(key)).toString('base64url');
+    for (const { path } of lists) {
+      for (const cursor of [made({ nobody: 'knows' }), made({ pk: 1, sk: 2 }), made({}), made([]), 'zzz']) {
+        const answer = await admin.call('GET', `${path}?cursor=${cursor}`);
+        // What fits by chance leads nowhere.
+        expect([200, 422], `${path} ${cursor}`).toContain(answer.status);
+        if (answer.status === 422) expect(problemOf(answer).errors).toMatchObject([{ field: 'query.cursor' }]);
+      }
+    }
   });
 
   it('an unknown path, and a known one with another method, are 404 in the same form', async () => {

@@ -1,17 +1,32 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
+import {
+  AdminInitiateAuthCommand,
+  CognitoIdentityProviderClient,
+  InitiateAuthCommand,
+} from '@aws-sdk/client-cognito-identity-provider';
+import { GetCommand } from '@aws-sdk/lib-dynamodb';
 import { describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import type { Challenge, Tokens } from '../../functions/contracts/sign-in.ts';
 import { type Answer, as, type Client, call, clientOf, problemOf, status } from '../support/airlock.ts';
-import { output } from '../support/faults.ts';
+import { output, settings, tables } from '../support/faults.ts';
 import { createUser, newUser, somebody } from '../support/people.ts';
 import { totp } from '../support/totp.ts';
+
+const cognito = new CognitoIdentityProviderClient(settings);
 
 const login = (user: { email: string; password: string }): Promise<Answer<Tokens & Challenge>> =>
   call('POST', '/api/v1/auth/login', { email: user.email, password: user.password });
 const answer = (body: object): Promise<Answer<Tokens & Challenge>> => call('POST', '/api/v1/auth/challenge', body);
 const refresh = (token: string): Promise<Answer<Tokens>> => call('POST', '/api/v1/auth/refresh', { refresh_token: token });
+async function connected(client: Client): Promise<WebSocket> {
+  const clientId = `client-${randomUUID().slice(0, 8)}`;
+  const { body } = await client.call<{ ticket: string }>('POST', '/api/v1/ws/tickets', { client_id: clientId });
+  const socket = new WebSocket(`${status.ws_url}/${clientId}?ticket=${encodeURIComponent(body.ticket)}`);
+  await once(socket, 'open');
+  return socket;
+}
 const isIn = async (client: Pick<Client, 'call'>): Promise<number> => (await client.call('GET', '/api/v1/me')).status;
 
 describe('a second factor', () => {
@@ -61,6 +76,67 @@ describe('a password somebody else chose', () => {
 });
 
 describe('a session', () => {
+  it('is to be had from us alone: the user pool takes no password from whoever knows one', async () => {
+    const user = await newUser('operator');
+    const anybody = new CognitoIdentityProviderClient({
+      ...settings,
+      credentials: { accessKeyId: 'anybody', secretAccessKey: 'anybody' },
+    });
+    const ask = anybody.send(
+      new InitiateAuthCommand({
+        ClientId: output('UserPoolClientId'),
+        AuthFlow: 'USER_PASSWORD_AUTH',
+        AuthParameters: { USERNAME: user.email, PASSWORD: user.password },
+      }),
+    );
+    await expect(ask).rejects.toThrow('not enabled for this client');
+  });
+
+  it('lies in no table as the user pool gave it', async () => {
+    const user = await somebody('developer');
+    const [, name] = user.refreshToken.split('_');
+    const Key = { pk: `session#${name}`, sk: '-' };
+    const { Item } = await tables.send(new GetCommand({ TableName: output('EphemeraTableName'), Key }));
+    expect(Item).toMatchObject({ user_id: user.user_id, ended: false, second_factor: false });
+    // What the emulator gives begins like any JSON Web Token.
+    const sealed = String(Item?.provider_refresh_token);
+    expect(sealed.length).toBeGreaterThan(100);
+    expect(Buffer.from(sealed, 'base64url').toString('latin1') + sealed).not.toContain('eyJ');
+  });
+
+  it('ends for everybody when a used refresh token comes again, which is written down', async () => {
+    const admin = await as('admin');
+    const user = await somebody('developer');
+    const socket = await connected(user);
+    const closed = once(socket, 'close');
+    let newest = user.refreshToken;
+    let token = user.token;
+    for (let times = 0; times < 3; times += 1) {
+      const { body } = await refresh(newest);
+      [newest, token] = [body.refresh_token, body.access_token];
+    }
+    expect((await refresh(user.refreshToken)).status).toBe(401);
+    for (const access of [user.token, token]) expect(await isIn(clientOf(access))).toBe(401);
+    expect((await refresh(newest)).status).toBe(401);
+    await closed;
+    const { body } = await admin.call<{ events: { user_id: string; severity: string }[] }>(
+      'GET',
+      `/api/v1/security/events?event_type=credential_copied`,
+    );
+    expect(body.events.find(({ user_id }) => user_id === user.user_id)).toMatchObject({ severity: 'high' });
+  });
+
+  it('is not enough for a role that came later and wants a second factor', async () => {
+    const admin = await as('admin');
+    const user = await somebody('developer');
+    const given = await admin.call('PATCH', `/api/v1/users/${user.user_id}`, { roles: ['operator'], reason: 'promoted' });
+    expect(given.status).toBe(200);
+    const used = await user.call('GET', '/api/v1/me');
+    expect(problemOf(used)).toMatchObject({ status: 401, detail: expect.stringContaining('wants a second factor') });
+    expect(problemOf(await refresh(user.refreshToken))).toMatchObject({ detail: expect.stringContaining('second factor') });
+    expect((await login(user)).body).toMatchObject({ challenge: 'set_up_mfa' });
+  });
+
   it('goes on by refresh tokens that work once', async () => {
     const user = await somebody('developer');
     const second = await refresh(user.refreshToken);
@@ -69,17 +145,14 @@ describe('a session', () => {
     // An answer that was lost is given again for a moment; that makes the one before it old.
     const repeated = await refresh(user.refreshToken);
     expect(repeated.status).toBe(200);
-    const third = await refresh(repeated.body.refresh_token);
-    expect(third.status).toBe(200);
-    expect((await refresh(user.refreshToken)).status).toBe(401);
-    expect((await refresh(third.body.refresh_token)).status).toBe(200);
+    expect((await refresh(repeated.body.refresh_token)).status).toBe(200);
   });
 
   it('is not prolonged or ended by guesses', async () => {
     const user = await somebody('developer');
     const [, name] = user.refreshToken.split('_');
-    expect((await refresh(`alr_${name}_${'x'.repeat(43)}`)).status).toBe(401);
-    expect((await refresh(`alr_${randomUUID()}_${'x'.repeat(43)}`)).status).toBe(401);
+    expect((await refresh(`alr_${name}_${'x'.repeat(86)}`)).status).toBe(401);
+    expect((await refresh(`alr_${randomUUID()}_${'x'.repeat(86)}`)).status).toBe(401);
     expect((await refresh(user.refreshToken)).status).toBe(200);
     expect(problemOf(await refresh('not one of ours'))).toMatchObject({ status: 422, errors: [{ field: 'body.refresh_token' }] });
   });
@@ -113,6 +186,42 @@ describe('a session', () => {
     }
   });
 
+  it('ends at the user pool too, whoever says so', async () => {
+    const admin = await as('admin');
+    const pool = { UserPoolId: output('UserPoolId'), ClientId: output('UserPoolClientId') };
+    const user = await somebody('developer');
+    const ways = [
+      (client: Client) => client.call('POST', '/api/v1/auth/revoke'),
+      () => {
+        const about = { subject: { user_id: user.user_id }, reason: 'looks odd', minutes: 1 };
+        return admin.call('POST', '/api/v1/security/responses', { kind: 'require_sign_in', ...about });
+      },
+    ];
+    for (const end of ways) {
+      const { body } = await login(user);
+      const AuthParameters = { USERNAME: user.email, PASSWORD: user.password };
+      const held = await cognito.send(
+        new AdminInitiateAuthCommand({ ...pool, AuthFlow: 'ADMIN_USER_PASSWORD_AUTH', AuthParameters }),
+      );
+      const goOn = () =>
+        cognito.send(
+          new AdminInitiateAuthCommand({
+            ...pool,
+            AuthFlow: 'REFRESH_TOKEN_AUTH',
+            AuthParameters: { REFRESH_TOKEN: held.AuthenticationResult?.RefreshToken ?? '' },
+          }),
+        );
+      await goOn();
+      expect((await end(clientOf(body.access_token))).status).toBeLessThan(300);
+      const refused = () =>
+        goOn().then(
+          () => false,
+          (error: Error) => error.name === 'NotAuthorizedException',
+        );
+      await expect.poll(refused, { timeout: 10_000 }).toBe(true);
+    }
+  });
+
   it('of a disabled user ends, and cannot be begun again', async () => {
     const admin = await as('admin');
     const user = await somebody('developer');
@@ -127,14 +236,6 @@ describe('a session', () => {
 });
 
 describe('an open connection', () => {
-  async function connected(client: Client): Promise<WebSocket> {
-    const clientId = `client-${randomUUID().slice(0, 8)}`;
-    const { body } = await client.call<{ ticket: string }>('POST', '/api/v1/ws/tickets', { client_id: clientId });
-    const socket = new WebSocket(`${status.ws_url}/${clientId}?ticket=${encodeURIComponent(body.ticket)}`);
-    await once(socket, 'open');
-    return socket;
-  }
-
   it('is closed when its holder signs out, is disabled, or loses the key it was opened with; that of others stays', async () => {
     const admin = await as('admin');
     const [leaver, disabled, owner, other] = await Promise.all(['1', '2', '3', '4'].map(() => somebody('developer')));

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import {
   type AttributeDefinition,
   CreateTableCommand,
+  DeleteItemCommand,
   DeleteTableCommand,
   DynamoDBClient,
   type KeySchemaElement,
@@ -12,6 +13,7 @@ import { afterAll, expect, it } from 'vitest';
 import type { Execution } from '../../functions/contracts/execution.ts';
 import { type IndexShape, TABLES, type TableName } from '../../functions/contracts/tables.ts';
 import { appendToChain, EMPTY_CHAIN } from '../../functions/core/audit/chain.ts';
+import { MOST_KEY_NETWORKS } from '../../functions/core/identity/key-networks.ts';
 import { apiKeyStoreContract } from '../contract/api-key-store.ts';
 import { approvalStoreContract } from '../contract/approval-store.ts';
 import { deliveryStoreContract } from '../contract/delivery-store.ts';
@@ -29,13 +31,14 @@ process.env.AWS_ENDPOINT_URL = settings.endpoint;
 process.env.AWS_REGION = settings.region;
 process.env.AWS_ACCESS_KEY_ID = settings.credentials.accessKeyId;
 process.env.AWS_SECRET_ACCESS_KEY = settings.credentials.secretAccessKey;
-const { dynamoApiKeys } = await import('../../functions/adapters/dynamo/api-keys.ts');
+const { dynamoApiKeys, dynamoKeyUsage } = await import('../../functions/adapters/dynamo/api-keys.ts');
 const { dynamoApprovals } = await import('../../functions/adapters/dynamo/approvals.ts');
 const { dynamoExecutions } = await import('../../functions/adapters/dynamo/executions.ts');
 const { dynamoIdentities } = await import('../../functions/adapters/dynamo/identities.ts');
 const { dynamoDeliveries } = await import('../../functions/adapters/dynamo/notifications.ts');
 const { dynamoSandboxes } = await import('../../functions/adapters/dynamo/sandboxes.ts');
-const { dynamoAdminAddresses, dynamoRestrictions, dynamoSecurityEvents, dynamoSecurityResponses } = await import(
+const { dynamoSecurityEvents } = await import('../../functions/adapters/dynamo/security-events.ts');
+const { dynamoAdminAddresses, dynamoRestrictions, dynamoSecurityResponses } = await import(
   '../../functions/adapters/dynamo/security.ts'
 );
 const { dynamoUploads } = await import('../../functions/adapters/dynamo/uploads.ts');
@@ -115,13 +118,52 @@ it('a row that cannot be read hides none behind it, and is told of', async () =>
   expect(read).toEqual([whole.execution_id]);
 });
 
+it('a response that cannot be read is named, and hides no other', async () => {
+  const torn = `rsp_${randomUUID()}`;
+  const table = nameOf('security');
+  const subject = { S: `address ${torn}` };
+  await dynamo.send(new PutItemCommand({ TableName: table, Item: { pk: { S: 'responses' }, sk: { S: torn }, subject } }));
+  const unreadable: string[] = [];
+  const store = dynamoSecurityResponses({ security: table, audit: nameOf('audit') }, (row) => unreadable.push(row));
+  const listed: string[] = [];
+  let cursor: string | null = null;
+  do {
+    const page: Awaited<ReturnType<typeof store.list>> = await store.list(200, cursor);
+    listed.push(...page.items.map(({ response_id }) => response_id));
+    cursor = page.cursor;
+  } while (cursor !== null);
+  await dynamo.send(new DeleteItemCommand({ TableName: table, Key: { pk: { S: 'responses' }, sk: { S: torn } } }));
+  expect(unreadable).toEqual([torn]);
+  expect(listed).not.toContain(torn);
+});
+
+it('a key’s uses tell a network it was never used from, once, and remember a few dozen', async () => {
+  const usage = dynamoKeyUsage(nameOf('ephemera'));
+  const keyId = `key_${randomUUID()}`;
+  const start = Date.now();
+  const use = (address: string, seconds: number) => usage.note(keyId, address, new Date(start + seconds * 1000));
+  expect(await use('192.0.2.1', 0)).toBe('noted');
+  expect(await use('192.0.2.200', 1)).toBe('noted');
+  expect(await use('198.51.100.1', 2)).toBe('new_network');
+  expect(await use('198.51.100.1', 3)).toBe('noted');
+  expect(await use('2001:db8:5:6::1', 4)).toBe('new_network');
+  expect(await use('2001:db8:5:7::1', 70)).toBe('noted');
+  for (let n = 0; n < MOST_KEY_NETWORKS; n += 1) expect(await use(`203.0.${n}.1`, 71 + n)).toBe('new_network');
+  expect(await use('203.0.0.1', 180)).toBe('noted');
+  expect(await use('192.0.2.1', 181)).toBe('new_network');
+  expect((await usage.of([keyId])).get(keyId)).toMatchObject({ last_used_address: '192.0.2.1' });
+});
+
 sandboxStoreContract('DynamoDB', async () => dynamoSandboxes(nameOf('sandboxes')), { runs: 10 });
 approvalStoreContract('DynamoDB', async () => dynamoApprovals({ approvals: nameOf('approvals'), audit: nameOf('audit') }));
 apiKeyStoreContract('DynamoDB', async () => dynamoApiKeys({ identity: nameOf('identity'), audit: nameOf('audit') }));
 identityStoreContract('DynamoDB', async () => dynamoIdentities({ identity: nameOf('identity'), audit: nameOf('audit') }));
+const neverUnreadable = (row: string): never => {
+  throw new Error(`${row} could not be read`);
+};
 securityStoreContract('DynamoDB', async () => ({
-  events: dynamoSecurityEvents(nameOf('security')),
-  responses: dynamoSecurityResponses({ security: nameOf('security'), audit: nameOf('audit') }),
+  events: dynamoSecurityEvents(nameOf('security'), neverUnreadable),
+  responses: dynamoSecurityResponses({ security: nameOf('security'), audit: nameOf('audit') }, neverUnreadable),
   restrictions: dynamoRestrictions(nameOf('security')),
   adminAddresses: dynamoAdminAddresses(nameOf('security')),
 }));

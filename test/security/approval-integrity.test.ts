@@ -8,23 +8,11 @@ import { ScanCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import { describe, expect, it } from 'vitest';
 import type { ApprovalView } from '../../functions/contracts/approval.ts';
 import type { ExecutionResult } from '../../functions/contracts/execution.ts';
-import {
-  approvalOf,
-  as,
-  type Client,
-  call,
-  finished,
-  get,
-  type Submission,
-  signInAs,
-  status,
-  submit,
-  until,
-  userOf,
-} from '../support/airlock.ts';
+import { approvalOf, as, type Client, call, finished, get, signInAs, status, until, userOf } from '../support/airlock.ts';
 import { executionRow, output, stepFunctions, tables } from '../support/faults.ts';
 import { ask, formOf, origin, signedIn } from '../support/pages.ts';
 import { newUser, somebody } from '../support/people.ts';
+import { type Waiting, waiting } from '../support/waiting.ts';
 
 interface Approver {
   readonly email: string;
@@ -44,8 +32,6 @@ interface Channel {
     wanted?: { digest?: string; decision?: 'approve' | 'deny' },
   ) => Promise<number>;
 }
-
-type Waiting = ExecutionResult & { readonly path: string };
 
 const api: Channel = {
   name: 'the API',
@@ -79,13 +65,7 @@ async function seeded(role: 'admin' | 'approver' | 'developer' | 'viewer'): Prom
   return { email, password, client: await as(role), cookie: await signedIn({ email, password }) };
 }
 
-async function waiting(request: Partial<Submission> = {}): Promise<Waiting> {
-  const code = `print("${randomUUID()}")`;
-  const submitted = await submit({ language: 'python', code, approval_required: true, ...request });
-  const path = `/approvals/${submitted.approval_id}`;
-  await until('the request', async () => (await (await as('approver')).call('GET', `/api/v1${path}`)).status === 200);
-  return { ...submitted, path };
-}
+const fresh = () => ({ code: `print("${randomUUID()}")` });
 
 const TableName = output('ApprovalsTableName');
 const rewrite = (request: Waiting, name: string, value: unknown): Promise<unknown> =>
@@ -147,14 +127,14 @@ describe('what is shown is what runs', () => {
   });
 
   it('and what was approved cannot become something else: the stored bytes are hashed again before they run', async () => {
-    const request = await waiting();
+    const request = await waiting(fresh());
     const row = await executionRow(request.execution_id);
     const other = await waiting({ code: 'print("other")' });
     const otherRow = await executionRow(other.execution_id);
     expect(await api.decide(await seeded('approver'), request)).toBe(200);
     expect((await finished(request.execution_id)).status).toBe('completed');
     // Approved, and then pointed at the bytes of something that was not.
-    const swapped = await waiting();
+    const swapped = await waiting(fresh());
     for (const [table, key] of [
       [output('ExecutionsTableName'), { execution_id: swapped.execution_id }],
       [TableName, { approval_id: swapped.approval_id }],
@@ -197,7 +177,7 @@ describe.each(channels)('over $name', (channel) => {
   });
 
   it('nobody decides who may not: not the requester, not a reader, not whoever only runs code, not an admin whom no list names', async () => {
-    const request = await waiting();
+    const request = await waiting(fresh());
     expect(await channel.decide(await seeded('developer'), request)).toBe(403);
     expect([403, 404]).toContain(await channel.decide(await seeded('viewer'), request));
     const both = await approver(['developer', 'approver']);
@@ -223,7 +203,7 @@ describe.each(channels)('over $name', (channel) => {
   });
 
   it('nobody is counted twice: over both channels, or with two accounts of one address', async () => {
-    const request = await waiting();
+    const request = await waiting(fresh());
     const { rule } = await approvalOf(request);
     await rewrite(request, 'rule', { ...rule, stages: [{ ...rule.stages[0], required_approvers: 2 }] });
     const by = await approver();
@@ -250,15 +230,15 @@ describe.each(channels)('over $name', (channel) => {
 
   it('nothing is decided after the end of it: expired, withdrawn, denied, or by whoever is no longer eligible', async () => {
     const by = await seeded('approver');
-    const expired = await waiting();
+    const expired = await waiting(fresh());
     await channel.open(by, expired);
     await rewrite(expired, 'expires_at', new Date(Date.now() - 1000).toISOString());
     expect(await channel.decide(by, expired)).toBe(409);
-    const withdrawn = await waiting();
+    const withdrawn = await waiting(fresh());
     await channel.open(by, withdrawn);
     await (await as('developer')).call('POST', `/api/v1${withdrawn.path}/withdraw`, {});
     expect(await channel.decide(by, withdrawn)).toBe(409);
-    const denied = await waiting();
+    const denied = await waiting(fresh());
     const late = await seeded('admin');
     await channel.open(late, denied);
     expect(await channel.decide(by, denied, { decision: 'deny' })).toBe(200);
@@ -268,7 +248,7 @@ describe.each(channels)('over $name', (channel) => {
       expect(view.status).not.toBe('approved');
     }
     const leaving = await approver();
-    const request = await waiting();
+    const request = await waiting(fresh());
     await (await as('admin')).call('PATCH', `/api/v1/users/${(leaving.client as Client).user_id}`, {
       disabled: true,
       reason: 'left',
@@ -304,7 +284,7 @@ describe.each(channels)('over $name', (channel) => {
 
 describe('who is eligible', () => {
   it('is the same over every channel, for every role', async () => {
-    const request = await waiting();
+    const request = await waiting(fresh());
     for (const role of ['developer', 'viewer', 'approver', 'admin', 'auditor'] as const) {
       const by = role === 'auditor' ? null : await seeded(role);
       if (!by) continue;
@@ -380,7 +360,7 @@ describe('the token of the machine that waits', () => {
 
 describe('nobody', () => {
   it('decides without saying who they are, and is never taken for the requester', async () => {
-    const request = await waiting();
+    const request = await waiting(fresh());
     const body = { decision: 'approve', digest: request.digest };
     for (const headers of [{}, { 'x-user-id': request.requester.user_id }, { cookie: 'airlock_session=' }] as Record<
       string,

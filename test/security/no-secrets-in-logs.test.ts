@@ -82,7 +82,7 @@ it('code, input, output, passwords, tokens, keys and headers are in no log, and 
 
   await call('POST', '/api/v1/auth/login', { email: 'nobody@airlock.test', password: plant('password') });
   await call('POST', '/api/v1/auth/login', `{"email":"x@y.z","password":"${plant('password-in-broken-json')}"`);
-  await call('POST', '/api/v1/auth/refresh', { refresh_token: `alr_${randomUUID()}_${'x'.repeat(43)}` });
+  await call('POST', '/api/v1/auth/refresh', { refresh_token: `alr_${randomUUID()}_${'x'.repeat(86)}` });
   await call('POST', '/api/v1/auth/challenge', { challenge_id: 'x'.repeat(43), new_password: plant('new-password') });
   await call('GET', '/api/v1/me', undefined, { authorization: `Bearer ${plant('bearer')}` });
   await call('GET', '/api/v1/me', undefined, { 'x-api-key': plant('api-key-header') });

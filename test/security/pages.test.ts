@@ -1,23 +1,16 @@
 /** The pages of decisions as scanners, other sites, other people and repeated forms meet them. The routes come from their contracts. */
 import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import type { ExecutionResult } from '../../functions/contracts/execution.ts';
 import type { RouteContract } from '../../functions/contracts/route.ts';
 import { ROUTES_OF_FUNCTION } from '../../functions/contracts/routes.ts';
-import { approvalOf, as, status, submit, until, userOf } from '../support/airlock.ts';
+import { approvalOf, as, status, until, userOf } from '../support/airlock.ts';
 import { ask, fieldOf, formOf, origin, signedIn } from '../support/pages.ts';
 import { somebody } from '../support/people.ts';
+import { waiting } from '../support/waiting.ts';
 
 const pages = (Object.values(ROUTES_OF_FUNCTION).flat() as readonly RouteContract[]).filter((route) => route.page);
 
-async function waiting(): Promise<ExecutionResult & { path: string }> {
-  const submitted = await submit({ language: 'python', code: `print("${randomUUID()}")`, approval_required: true });
-  await until(
-    'the request',
-    async () => (await (await as('approver')).call('GET', `/api/v1/approvals/${submitted.approval_id}`)).status === 200,
-  );
-  return { ...submitted, path: `/approvals/${submitted.approval_id}` };
-}
+const printing = () => waiting({ code: `print("${randomUUID()}")` });
 
 const pathOf = ({ path }: RouteContract, approvalId = `apr_${'01900000-0000-7000-8000-000000000000'}`): string =>
   path.replace('{approval_id}', approvalId);
@@ -26,7 +19,7 @@ describe('whoever is not signed in', () => {
   it.each(pages.filter((page) => page.permission !== 'public'))(
     'is led from $method $path to where one signs in, and shown nothing',
     async (page) => {
-      const { path } = await waiting();
+      const { path } = await printing();
       const real = pathOf(page, path.slice('/approvals/'.length));
       const form = page.method === 'POST' ? { csrf_token: 'x' } : undefined;
       const token = (await as('approver')).token;
@@ -68,7 +61,7 @@ describe('whoever is not signed in', () => {
 
 describe('a decision on the page', () => {
   it('is not made by anything that follows every link and sends no form', async () => {
-    const submitted = await waiting();
+    const submitted = await printing();
     const cookie = await signedIn(userOf('approver'));
     const seen = new Set<string>();
     const left = [submitted.path];
@@ -88,7 +81,7 @@ describe('a decision on the page', () => {
   });
 
   it('is made once by one form, whoever sends it again', async () => {
-    const submitted = await waiting();
+    const submitted = await printing();
     const cookie = await signedIn(userOf('approver'));
     const form = { ...(await formOf(submitted.path, cookie)), decision: 'deny' };
     const answers = await Promise.all(
@@ -99,7 +92,7 @@ describe('a decision on the page', () => {
   });
 
   it('is not made by a form of another request, another person, another site, or none at all', async () => {
-    const [submitted, other] = [await waiting(), await waiting()];
+    const [submitted, other] = [await printing(), await printing()];
     const cookie = await signedIn(userOf('approver'));
     const otherCookie = await signedIn(userOf('admin'));
     const form = await formOf(submitted.path, cookie);
@@ -130,7 +123,7 @@ describe('a decision on the page', () => {
   });
 
   it('is for those who may, whatever their page showed', async () => {
-    const submitted = await waiting();
+    const submitted = await printing();
     for (const role of ['developer', 'viewer'] as const) {
       const cookie = await signedIn(userOf(role));
       const { status: shown, text } = await ask('GET', submitted.path, { cookie });
@@ -154,7 +147,7 @@ describe('a decision on the page', () => {
   });
 
   it('is refused to whoever lost the role while the page was open', async () => {
-    const submitted = await waiting();
+    const submitted = await printing();
     const approver = await somebody('approver');
     const cookie = await signedIn(approver);
     const form = await formOf(submitted.path, cookie);
@@ -169,17 +162,13 @@ describe('a decision on the page', () => {
 describe('text of others', () => {
   it('stays text, wherever it comes from', async () => {
     const hostile = '"><script>alert(1)</script><img src=x onerror=alert(2)>\u202e\u001b[31m';
-    const submitted = await submit({
-      language: 'python',
+    const { path } = await waiting({
       code: `print(1) # ${hostile.replace('\u001b', '')}`,
       justification: hostile,
       env: { HOSTILE: hostile },
       args: [hostile.replaceAll('\u001b', '')],
       context: { note: hostile },
-      approval_required: true,
     });
-    const path = `/approvals/${submitted.approval_id}`;
-    await until('the request', async () => (await (await as('approver')).call('GET', `/api/v1${path}`)).status === 200);
     const { text } = await ask('GET', path, { cookie: await signedIn(userOf('approver')) });
     for (const bad of ['<script>alert', '<img', '\u202e', '\u001b']) expect(text).not.toContain(bad);
     expect(text.match(/&lt;script&gt;alert/g)?.length).toBeGreaterThanOrEqual(5);

@@ -1,6 +1,7 @@
 /** Every route with every kind of caller. The routes come from their contracts: a new one is in here the moment it exists. */
 import { createPublicKey, randomUUID } from 'node:crypto';
 import {
+  AdminInitiateAuthCommand,
   CognitoIdentityProviderClient,
   CreateUserPoolClientCommand,
   CreateUserPoolCommand,
@@ -90,7 +91,16 @@ describe('a route that is not public', () => {
     const AuthParameters = { USERNAME: user.email, PASSWORD: user.password };
     const signIn = (ClientId: string) =>
       cognito.send(new InitiateAuthCommand({ ClientId, AuthFlow: 'USER_PASSWORD_AUTH', AuthParameters }));
-    const ours = await signIn(output('UserPoolClientId'));
+    // Who knows a password cannot do this; only we can, and the pool's own admins.
+    const ours = await cognito.send(
+      new AdminInitiateAuthCommand({
+        UserPoolId: output('UserPoolId'),
+        ClientId: output('UserPoolClientId'),
+        AuthFlow: 'ADMIN_USER_PASSWORD_AUTH',
+        AuthParameters,
+      }),
+    );
+    credentials['a token for a session that nobody opened here'] = bearer(ours.AuthenticationResult?.AccessToken ?? '');
     credentials['an id token instead of an access token'] = bearer(ours.AuthenticationResult?.IdToken ?? '');
     credentials['a refresh token'] = bearer(ours.AuthenticationResult?.RefreshToken ?? '');
 

@@ -5,7 +5,7 @@ import { status } from './airlock.ts';
 
 export const startBrowser = (): Promise<Browser> =>
   chromium.launch({
-    executablePath: process.env.AIRLOCK_CHROMIUM ?? 'chromium',
+    executablePath: process.env.AIRLOCK_CHROMIUM ?? '/usr/bin/chromium',
     // Its own sandbox refuses to start as root.
     args: ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage'],
   });

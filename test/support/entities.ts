@@ -30,13 +30,14 @@ export const actorOf = (roles: Actor['roles'], userId = 'user-1', more: Partial<
 export const identityOf = (userId: string, more: Partial<IdentityRecord> = {}): IdentityRecord => ({
   user_id: userId,
   email: `${userId}@airlock.test`,
+  pool_username: null,
   roles: [],
+  roles_held_until: null,
   teams: [],
   trusted_agent: false,
   owner_id: null,
   disabled: false,
   valid_after: null,
-  ended_sessions: [],
   ...EMPTY_CHAIN,
   ...more,
 });

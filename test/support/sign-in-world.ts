@@ -9,20 +9,23 @@ import { memoryIdentities } from './memory/identities.ts';
 
 /** A pool with one user, who has or has not an authenticator app, and everything around it in memory. */
 export function signInWorld({ roles = ['developer'], mfaRoles = ['operator'] }: { roles?: string[]; mfaRoles?: string[] } = {}) {
-  const state = { now: NOW.getTime(), hasApp: false, sessions: 0, revoked: [] as string[] };
+  const state = { roles, now: NOW.getTime(), hasApp: false, sessions: 0, revoked: [] as string[], signedOut: [] as string[] };
   const challenges = new Map<string, PendingChallenge & { tries: number }>();
   const sessions = new Map<string, Session>();
   const tokens = (sessionId: string): PoolTokens => ({
-    ...{ user_id: 'user-1', email: 'a@b.c', roles, access_token: 'access', id_token: 'id', expires_in_seconds: 900 },
+    ...{ user_id: 'user-1', email: 'a@b.c', roles: state.roles, access_token: 'access', id_token: 'id', expires_in_seconds: 900 },
     refresh_token: `pool-${sessionId}`,
     session_id: sessionId,
     provider: null,
+    pool_username: null,
+    issued_at: new Date(Math.floor(state.now / 1000) * 1000).toISOString(),
   });
   const opened = (): PoolAnswer => {
     state.sessions += 1;
     return { outcome: 'signed_in', tokens: tokens(`session-${state.sessions}`) };
   };
   const pages = new Map<string, PageSession>();
+  const identities = memoryIdentities();
   const parts: PageParts = {
     freshSeconds: 900,
     pages: {
@@ -34,7 +37,8 @@ export function signInWorld({ roles = ['developer'], mfaRoles = ['operator'] }: 
       },
       remove: async (hash) => void pages.delete(hash),
     },
-    identities: memoryIdentities(),
+    identities,
+    directory: { signOut: async ({ user_id }) => void state.signedOut.push(user_id) },
     settings: { mfaRoles, sessionSeconds: 3600, secondFactorProviders: ['Okta'] },
     now: () => new Date(state.now),
     wait: async (milliseconds) => {
@@ -44,15 +48,14 @@ export function signInWorld({ roles = ['developer'], mfaRoles = ['operator'] }: 
     pool: {
       withPassword: async (_, password) => {
         if (password !== 'right') return { outcome: 'refused' };
-        return state.hasApp ? { outcome: 'challenged', kind: 'mfa', session: 's' } : opened();
+        return state.hasApp ? { outcome: 'challenged', kind: 'mfa', session: 's', pool_username: 'user-1' } : opened();
       },
-      withCode: async (_email, _session, code) => (code === '111111' ? opened() : { outcome: 'refused' }),
+      withCode: async (name, _session, code) => (name === 'user-1' && code === '111111' ? opened() : { outcome: 'refused' }),
       withNewPassword: async () => ({ outcome: 'refused' }),
       withRefreshToken: async (token) =>
         state.revoked.includes(token)
           ? { outcome: 'refused' }
           : { outcome: 'signed_in', tokens: tokens(token.replace('pool-', '')) },
-      readHeld: (held) => ({ ...tokens(held.refresh_token.replace('pool-', '')), ...held }),
       beginSecondFactor: async () => 'SECRET',
       finishSecondFactor: async (_, code) => {
         state.hasApp = code === '111111';
@@ -80,7 +83,7 @@ export function signInWorld({ roles = ['developer'], mfaRoles = ['operator'] }: 
       rotate: async (session, next) => {
         const row = sessions.get(session.session_id);
         if (!row || row.ended || row.current_sha256 !== session.current_sha256) return false;
-        sessions.set(session.session_id, { ...row, previous_sha256: row.current_sha256, ...next });
+        sessions.set(session.session_id, { ...row, ...next });
         return true;
       },
       end: async (id) => {
@@ -99,5 +102,5 @@ export function signInWorld({ roles = ['developer'], mfaRoles = ['operator'] }: 
     if (answer.outcome !== 'signed_in') throw new Error(answer.outcome);
     return answer.tokens.refresh_token;
   };
-  return { parts, state, sessions, pages, tokens, enter, goOn };
+  return { parts, identities, state, sessions, pages, tokens, enter, goOn };
 }

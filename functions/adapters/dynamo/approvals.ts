@@ -5,7 +5,7 @@ import type { ApprovalNotice } from '../../contracts/approval-notice.ts';
 import type { ApprovalStore, StandingChange } from '../../core/approval/ports.ts';
 import { appendAudit, changeOf, createOnly, type TransactItem, transact } from './changes.ts';
 import { documents } from './client.ts';
-import { decodeCursor, encodeCursor } from './cursor.ts';
+import { encodeCursor, readFrom } from './cursor.ts';
 
 export function dynamoApprovals(tables: { approvals: string; audit?: string }): ApprovalStore {
   const auditTable = tables.audit ?? '';
@@ -25,20 +25,21 @@ export function dynamoApprovals(tables: { approvals: string; audit?: string }): 
   }
 
   async function listByStatus(status: string, limit: number, cursor: string | null) {
-    const start = decodeCursor(cursor);
-    const { Items, LastEvaluatedKey } = await documents.send(
-      new QueryCommand({
-        TableName: tables.approvals,
-        IndexName: 'by_status',
-        KeyConditionExpression: '#status = :status',
-        ExpressionAttributeNames: { '#status': 'status' },
-        ExpressionAttributeValues: { ':status': status },
-        ScanIndexForward: false,
-        Limit: limit,
-        ...(start ? { ExclusiveStartKey: start } : {}),
-      }),
-    );
-    return { items: Items ?? [], cursor: encodeCursor(LastEvaluatedKey) };
+    return await readFrom(cursor, async (start) => {
+      const { Items, LastEvaluatedKey } = await documents.send(
+        new QueryCommand({
+          TableName: tables.approvals,
+          IndexName: 'by_status',
+          KeyConditionExpression: '#status = :status',
+          ExpressionAttributeNames: { '#status': 'status' },
+          ExpressionAttributeValues: { ':status': status },
+          ScanIndexForward: false,
+          Limit: limit,
+          ...(start ? { ExclusiveStartKey: start } : {}),
+        }),
+      );
+      return { items: Items ?? [], cursor: encodeCursor(LastEvaluatedKey) };
+    });
   }
 
   return {

@@ -4,49 +4,59 @@ import type { AuditReader } from '../../core/audit/anchor.ts';
 import type { AuditLog } from '../../core/audit/read.ts';
 import type { AuditItems } from '../../core/audit/verify.ts';
 import { documents } from './client.ts';
-import { CursorInvalid, decodeCursor, encodeCursor } from './cursor.ts';
+import { CursorInvalid, encodeCursor, readFrom } from './cursor.ts';
+import type { Unreadable } from './security.ts';
 
 type Item = Record<string, unknown>;
-const fromItem = (item: Item): AuditRecord => auditRecord.parse(item);
 const HOUR_MS = 3600_000;
 /** Rows looked at for one page before it is returned short. */
 const MAX_READS = 40;
 
-/** Records as everybody may rely on them: throws at what is none. */
-export function dynamoAudit(table: string): AuditReader & AuditLog {
+/**
+ * Records as everybody may rely on them. What is none is told of and left out: one that somebody spoilt must not hide the others. The
+ * verification reads the table as it is, and names each.
+ */
+export function dynamoAudit(table: string, unreadable: Unreadable): AuditReader & AuditLog {
   const items = dynamoAuditItems(table);
+  const read = (item: Item): AuditRecord[] => {
+    const record = auditRecord.safeParse(item);
+    if (record.success) return [record.data];
+    unreadable(`${item.entity_id} ${item.sequence}`, record.error);
+    return [];
+  };
   return {
     async *ofHour(hour) {
-      for await (const item of items.ofHour(hour)) yield fromItem(item);
+      for await (const item of items.ofHour(hour)) yield* read(item);
     },
 
     async *ofEntity(entityId) {
-      for await (const item of items.ofEntity(entityId)) yield fromItem(item);
+      for await (const item of items.ofEntity(entityId)) yield* read(item);
     },
 
     async list(filter, limit, cursor) {
-      const { at_hour: standing, ...key } = decodeCursor(cursor) ?? {};
-      const newest = hourStart(filter.to);
-      const oldest = hourStart(filter.from);
-      let at = typeof standing === 'string' ? Date.parse(`${standing}:00:00.000Z`) : newest;
-      if (Number.isNaN(at)) throw new CursorInvalid('the cursor names no hour');
-      let start: Item | undefined = Object.keys(key).length > 0 ? key : undefined;
-      const records: AuditRecord[] = [];
-      for (let reads = 0; at >= oldest; reads += 1) {
-        const hour = new Date(at).toISOString().slice(0, 13);
-        if (records.length >= limit || reads >= MAX_READS) {
-          return { items: records, cursor: encodeCursor({ ...start, at_hour: hour }) };
+      return await readFrom(cursor, async ({ at_hour: standing, ...key } = {}) => {
+        const newest = hourStart(filter.to);
+        const oldest = hourStart(filter.from);
+        let at = typeof standing === 'string' ? Date.parse(`${standing}:00:00.000Z`) : newest;
+        if (Number.isNaN(at)) throw new CursorInvalid('the cursor names no hour');
+        let start: Item | undefined = Object.keys(key).length > 0 ? key : undefined;
+        const records: AuditRecord[] = [];
+        for (let reads = 0; at >= oldest; reads += 1) {
+          const hour = new Date(at).toISOString().slice(0, 13);
+          if (records.length >= limit || reads >= MAX_READS) {
+            return { items: records, cursor: encodeCursor({ ...start, at_hour: hour }) };
+          }
+          const page = await queryHour(table, hour, {
+            ScanIndexForward: false,
+            Limit: limit - records.length,
+            ...(start ? { ExclusiveStartKey: start } : {}),
+          });
+          records.push(...(page.Items ?? []).flatMap(read).filter((record) => matches(record, filter)));
+          start = page.LastEvaluatedKey;
+          if (!start) at -= HOUR_MS;
         }
-        const page = await queryHour(table, hour, {
-          ScanIndexForward: false,
-          Limit: limit - records.length,
-          ...(start ? { ExclusiveStartKey: start } : {}),
-        });
-        records.push(...(page.Items ?? []).map(fromItem).filter((record) => matches(record, filter)));
-        start = page.LastEvaluatedKey;
-        if (!start) at -= HOUR_MS;
-      }
-      return { items: records, cursor: null };
+        return { items: records, cursor: null };
+      });
     },
   };
 }

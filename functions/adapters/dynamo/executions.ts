@@ -7,7 +7,7 @@ import type { Visible } from '../../core/identity/authorize.ts';
 import type { Page } from '../../core/page.ts';
 import { appendAudit, changeOf, createOnly, transact } from './changes.ts';
 import { documents } from './client.ts';
-import { CursorInvalid, decodeCursor, encodeCursor } from './cursor.ts';
+import { CursorInvalid, encodeCursor, readFrom } from './cursor.ts';
 
 interface Tables {
   readonly executions: string;
@@ -173,39 +173,41 @@ async function listOfRequester(
   cursor: string | null,
 ): Promise<Page<Execution>> {
   const partition = { index: 'by_requester', name: 'requester_id', value: filter.requester_id ?? '' };
-  const { items, last } = await readPartition(table, partition, filter, limit, decodeCursor(cursor));
-  return { items, cursor: encodeCursor(last) };
+  return await readFrom(cursor, async (start) => {
+    const { items, last } = await readPartition(table, partition, filter, limit, start);
+    return { items, cursor: encodeCursor(last) };
+  });
 }
 
 /** Everybody's, newest month first; the cursor carries the month it stands in. */
 async function listAll(table: string, filter: ExecutionFilter, limit: number, cursor: string | null): Promise<Page<Execution>> {
-  const decoded = decodeCursor(cursor);
-  const { at_month: standing, ...key } = decoded ?? {};
-  const newest = monthOf(new Date().toISOString());
-  const asked = typeof standing === 'string' ? standing : monthOf(filter.created_before ?? newest);
-  if (!/^\d{4}-(0[1-9]|1[0-2])$/.test(asked)) throw new CursorInvalid('the cursor names no month');
-  let month = inOrder(asked, newest)[0];
-  // Rows stay a year; nobody makes this walk through centuries.
-  const furthest = monthsBefore(month, MOST_MONTHS);
-  const after = monthOf(filter.created_after ?? monthsBefore(month, 12));
-  const oldest = inOrder(after, furthest)[1];
-  let start = Object.keys(key).length > 0 ? key : undefined;
-  const items: Execution[] = [];
-  while (month >= oldest) {
-    const read = await readPartition(
-      table,
-      { index: 'by_month', name: 'list_month', value: month },
-      filter,
-      limit - items.length,
-      start,
-    );
-    items.push(...read.items);
-    if (read.last) return { items, cursor: encodeCursor({ ...read.last, at_month: month }) };
-    month = monthsBefore(month, 1);
-    start = undefined;
-    if (items.length >= limit) return { items, cursor: month >= oldest ? encodeCursor({ at_month: month }) : null };
-  }
-  return { items, cursor: null };
+  return await readFrom(cursor, async ({ at_month: standing, ...key } = {}) => {
+    const newest = monthOf(new Date().toISOString());
+    const asked = typeof standing === 'string' ? standing : monthOf(filter.created_before ?? newest);
+    if (!/^\d{4}-(0[1-9]|1[0-2])$/.test(asked)) throw new CursorInvalid('the cursor names no month');
+    let month = inOrder(asked, newest)[0];
+    // Rows stay a year; nobody makes this walk through centuries.
+    const furthest = monthsBefore(month, MOST_MONTHS);
+    const after = monthOf(filter.created_after ?? monthsBefore(month, 12));
+    const oldest = inOrder(after, furthest)[1];
+    let start = Object.keys(key).length > 0 ? key : undefined;
+    const items: Execution[] = [];
+    while (month >= oldest) {
+      const read = await readPartition(
+        table,
+        { index: 'by_month', name: 'list_month', value: month },
+        filter,
+        limit - items.length,
+        start,
+      );
+      items.push(...read.items);
+      if (read.last) return { items, cursor: encodeCursor({ ...read.last, at_month: month }) };
+      month = monthsBefore(month, 1);
+      start = undefined;
+      if (items.length >= limit) return { items, cursor: month >= oldest ? encodeCursor({ at_month: month }) : null };
+    }
+    return { items, cursor: null };
+  });
 }
 
 async function readPartition(

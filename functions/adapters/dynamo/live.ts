@@ -42,6 +42,7 @@ export const SEND_MS = 20_000;
 
 const inSeconds = (now: Date, seconds: number): number => Math.floor(now.getTime() / 1000) + seconds;
 const userKey = (userId: string, connectionId: string) => ({ pk: `connections-of#${userId}`, sk: connectionId });
+const TOPIC = 'topic#';
 const topicKey = (topic: string, connectionId: string) => ({ pk: `topic#${topic}`, sk: connectionId });
 
 export function dynamoLive(table: string): LiveStore {
@@ -134,6 +135,18 @@ export function dynamoLive(table: string): LiveStore {
       await documents.send(
         new DeleteCommand({ TableName: table, Key: { pk: `connection#${connectionId}`, sk: `topic#${topic}` } }),
       );
+    },
+
+    async topicsOf(connectionId) {
+      const { Items } = await documents.send(
+        new QueryCommand({
+          TableName: table,
+          KeyConditionExpression: 'pk = :pk AND begins_with(sk, :topic)',
+          ExpressionAttributeValues: { ':pk': `connection#${connectionId}`, ':topic': TOPIC },
+          ConsistentRead: true,
+        }),
+      );
+      return (Items ?? []).map(({ sk }) => String(sk).slice(TOPIC.length));
     },
 
     async subscribers(topic) {

@@ -8,10 +8,19 @@ const sessionKey = (sessionId: string) => ({ pk: `session#${sessionId}`, sk: '-'
 const challengeKey = (idHash: string) => ({ pk: `challenge#${idHash}`, sk: '-' });
 const inSeconds = (timestamp: string): number => Math.ceil(Date.parse(timestamp) / 1000);
 
-export function dynamoSessions(ephemeraTable: string): SessionStore {
+/** What the user pool gave is worth as much as a sign-in, so it lies in no table as it came. */
+export interface Sealer {
+  /** `place` is what the sealed text belongs to: it opens nowhere else. */
+  seal(text: string, place: string): Promise<string>;
+  open(sealed: string, place: string): Promise<string>;
+}
+
+export function dynamoSessions(ephemeraTable: string, sealer: Sealer): SessionStore {
   return {
     async create(session) {
-      const item = { ...sessionKey(session.session_id), ...session, expires_at_seconds: inSeconds(session.expires_at) };
+      const key = sessionKey(session.session_id);
+      const provider_refresh_token = await sealer.seal(session.provider_refresh_token, key.pk);
+      const item = { ...key, ...session, provider_refresh_token, expires_at_seconds: inSeconds(session.expires_at) };
       await documents.send(new PutCommand({ TableName: ephemeraTable, Item: item }));
     },
 
@@ -19,23 +28,30 @@ export function dynamoSessions(ephemeraTable: string): SessionStore {
       const { Item } = await documents.send(
         new GetCommand({ TableName: ephemeraTable, Key: sessionKey(sessionId), ConsistentRead: true }),
       );
-      return Item ? sessionSchema.parse(Item) : null;
+      // A row that says less than it must, as those of before did, is none.
+      const { data: found } = sessionSchema.safeParse(Item);
+      if (!found) return null;
+      const { pk } = sessionKey(sessionId);
+      return { ...found, provider_refresh_token: await sealer.open(found.provider_refresh_token, pk) };
     },
 
-    async rotate({ session_id, current_sha256: current }, next) {
+    async rotate({ session_id, current_sha256: current, provider_refresh_token: held }, next) {
+      const { pk } = sessionKey(session_id);
+      // The pool mostly goes on with the token it gave at first.
+      const given = next.provider_refresh_token === held ? null : await sealer.seal(next.provider_refresh_token, pk);
       try {
         await documents.send(
           new UpdateCommand({
             TableName: ephemeraTable,
             Key: sessionKey(session_id),
-            UpdateExpression:
-              'SET previous_sha256 = current_sha256, current_sha256 = :next, provider_refresh_token = :provider, rotated_at = :now',
+            UpdateExpression: `SET previous_sha256 = :used, current_sha256 = :next, rotated_at = :now${given === null ? '' : ', provider_refresh_token = :provider'}`,
             // Nobody rotated it since it was read, and it has not ended.
             ConditionExpression: 'current_sha256 = :current AND ended = :no',
             ExpressionAttributeValues: {
               ':next': next.current_sha256,
               ':current': current,
-              ':provider': next.provider_refresh_token,
+              ':used': next.previous_sha256,
+              ...(given === null ? {} : { ':provider': given }),
               ':now': next.rotated_at,
               ':no': false,
             },
@@ -67,10 +83,14 @@ export function dynamoSessions(ephemeraTable: string): SessionStore {
   };
 }
 
-export function dynamoChallenges(ephemeraTable: string): ChallengeStore {
+export function dynamoChallenges(ephemeraTable: string, sealer: Sealer): ChallengeStore {
   return {
     async put(idHash, pending) {
-      const item = { ...challengeKey(idHash), ...pending, tries: 0, expires_at_seconds: inSeconds(pending.expires_at) };
+      const key = challengeKey(idHash);
+      const { held_refresh_token: held } = pending;
+      const held_refresh_token = held === null ? null : await sealer.seal(held, key.pk);
+      const expires_at_seconds = inSeconds(pending.expires_at);
+      const item = { ...key, ...pending, held_refresh_token, tries: 0, expires_at_seconds };
       await documents.send(new PutCommand({ TableName: ephemeraTable, Item: item }));
     },
 
@@ -86,7 +106,9 @@ export function dynamoChallenges(ephemeraTable: string): ChallengeStore {
             ReturnValues: 'ALL_NEW',
           }),
         );
-        return pendingChallenge.parse(Attributes);
+        const found = pendingChallenge.parse(Attributes);
+        const { held_refresh_token: held } = found;
+        return { ...found, held_refresh_token: held === null ? null : await sealer.open(held, challengeKey(idHash).pk) };
       } catch (error) {
         if (error instanceof ConditionalCheckFailedException) return null;
         throw error;

@@ -1,4 +1,11 @@
-import { GetObjectCommand, NoSuchKey, PutObjectCommand, S3Client, S3ServiceException } from '@aws-sdk/client-s3';
+import {
+  GetObjectCommand,
+  NoSuchKey,
+  PutObjectCommand,
+  paginateListObjectsV2,
+  S3Client,
+  S3ServiceException,
+} from '@aws-sdk/client-s3';
 import type { LockedStore } from '../../core/audit/anchor.ts';
 
 const client = new S3Client({ requestChecksumCalculation: 'WHEN_REQUIRED', forcePathStyle: true, maxAttempts: 4 });
@@ -30,6 +37,13 @@ export function s3Locked(bucket: string): LockedStore {
           ChecksumAlgorithm: 'SHA256',
         }),
       );
+    },
+
+    async hours() {
+      const hours: string[] = [];
+      for await (const { Contents } of paginateListObjectsV2({ client }, { Bucket: bucket, Prefix: 'anchors/' }))
+        hours.push(...(Contents ?? []).flatMap(({ Key }) => /^anchors\/(.*)\.json$/.exec(Key ?? '')?.[1] ?? []));
+      return hours;
     },
   };
 }

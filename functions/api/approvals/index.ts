@@ -5,11 +5,12 @@ import { dynamoNonces } from '../../adapters/dynamo/nonces.ts';
 import { s3Objects } from '../../adapters/s3/objects.ts';
 import type { Approval, ApprovalView } from '../../contracts/approval.ts';
 import * as routes from '../../contracts/routes/approvals.ts';
+import { reachesStanding } from '../../core/approval/access.ts';
 import { contextOf } from '../../core/approval/context.ts';
 import { hasExpired } from '../../core/approval/decide.ts';
 import { dryRun } from '../../core/approval/dry-run.ts';
 import { capacityOf } from '../../core/approval/eligibility.ts';
-import { listFor } from '../../core/approval/list.ts';
+import { listFor, listStandingFor } from '../../core/approval/list.ts';
 import { endedWithin, metricsOf } from '../../core/approval/metrics.ts';
 import { addComment, delegate, withdrawByRequester } from '../../core/approval/places.ts';
 import { revoke } from '../../core/approval/standing.ts';
@@ -90,15 +91,16 @@ export const handler = apiHandler(environment, [
     return ok(told.answer);
   }),
 
-  route(routes.listStandingApprovals, async ({ query }) => {
-    const page = await approvals.listStanding(query.limit ?? 20, query.cursor ?? null).catch(refuseCursor);
+  route(routes.listStandingApprovals, async ({ actor, query }) => {
+    const { limit = 20, cursor = null } = query;
+    const page = await listStandingFor(approvals, actor, limit, cursor).catch(refuseCursor);
     return ok({ standing_approvals: [...page.items], next_cursor: page.cursor });
   }),
 
   route(routes.revokeStandingApproval, async ({ actor, params, body }) => {
     for (let tries = 0; tries < 8; tries += 1) {
       const standing = await approvals.getStanding(params.standing_approval_id);
-      if (!standing) throw notFound();
+      if (!standing || !reachesStanding(actor, standing)) throw notFound();
       const change = revoke(standing, actor, body.reason ?? null, clock.now());
       if (!change) return ok(standing);
       if ((await approvals.saveStanding(change)) === 'saved') return ok(change.after);

@@ -6,10 +6,11 @@ import { canonicalJson } from '../../core/text/json.ts';
 import { type ApiRequest, apiHandler, ok, route } from '../../runtime/api-handler.ts';
 import { environmentOf } from '../../runtime/environment.ts';
 import { ApiError, refuseCursor } from '../../runtime/errors.ts';
+import { unreadableRow } from '../../runtime/log.ts';
 import { clock } from '../../runtime/system.ts';
 
 const environment = environmentOf('api/audit');
-const audit = dynamoAudit(environment.AUDIT_TABLE);
+const audit = dynamoAudit(environment.AUDIT_TABLE, unreadableRow);
 
 const PAGE_SIZE = 100;
 const DAY_MS = 24 * 3600_000;
@@ -31,12 +32,20 @@ export const handler = apiHandler(environment, [
 
 type Query = ApiRequest<typeof routes.listAudit>['query'];
 
-async function ofEntity({ actor, action }: Query, entityId: string): Promise<AuditRecord[]> {
+async function ofEntity({ actor, action, from, to, limit, cursor }: Query, entityId: string): Promise<AuditRecord[]> {
+  if (cursor !== undefined) {
+    const errors = [{ field: 'query.cursor', expected: 'none with entity_id: its records come in one answer', received: 'one' }];
+    throw new ApiError('validation_failed', 'The records of one entity have no pages.', { errors });
+  }
+  const isWanted = (record: AuditRecord): boolean =>
+    (actor === undefined || record.actor === actor) &&
+    (action === undefined || record.action === action) &&
+    (from === undefined || Date.parse(record.at) >= Date.parse(from)) &&
+    (to === undefined || Date.parse(record.at) <= Date.parse(to));
   const records: AuditRecord[] = [];
   for await (const record of audit.ofEntity(entityId)) {
-    if ((actor === undefined || record.actor === actor) && (action === undefined || record.action === action))
-      records.push(record);
-    if (records.length >= MOST_OF_ENTITY) break;
+    if (isWanted(record)) records.push(record);
+    if (records.length >= (limit ?? MOST_OF_ENTITY)) break;
   }
   return records;
 }

@@ -1,8 +1,10 @@
 import { randomBytes } from 'node:crypto';
+import { cognitoDirectory } from '../../adapters/cognito/directory.ts';
 import { cognitoSignIn } from '../../adapters/cognito/sign-in.ts';
 import { dynamoIdentities } from '../../adapters/dynamo/identities.ts';
 import { dynamoPageSessions } from '../../adapters/dynamo/page-sessions.ts';
 import { dynamoChallenges, dynamoSessions } from '../../adapters/dynamo/sessions.ts';
+import { kmsSealer } from '../../adapters/kms/sealer.ts';
 import { invokeLater } from '../../adapters/lambda/invoke.ts';
 import * as routes from '../../contracts/routes/auth.ts';
 import * as pageRoutes from '../../contracts/routes/page-session.ts';
@@ -30,15 +32,25 @@ import { signInPages } from './pages.ts';
 const environment = environmentOf('api/auth');
 const { authentication, authorization } = readConfiguration().security;
 const { jwt, mfa, sso } = authentication;
-const rules = { groupRoles: sso.group_roles, known: Object.keys(authorization.roles) };
+const roleNames = Object.keys(authorization.roles);
+const rules = {
+  groupRoles: sso.group_roles,
+  known: roleNames,
+  directories: sso.providers.filter(({ type }) => type === 'saml').map(({ name }) => name),
+};
+const sealer = kmsSealer(environment.SESSION_KEY_ID);
 const pageUrl = environment.SIGN_IN_PAGE_URL;
 const pageClientId = environment.PAGE_CLIENT_ID;
 const parts = {
-  pool: cognitoSignIn(environment.USER_POOL_CLIENT_ID, rules),
-  pagePool: cognitoSignIn(pageClientId ?? environment.USER_POOL_CLIENT_ID, rules),
+  pool: cognitoSignIn({ userPoolId: environment.USER_POOL_ID, clientId: environment.USER_POOL_CLIENT_ID }, rules),
+  pagePool: cognitoSignIn(
+    { userPoolId: environment.USER_POOL_ID, clientId: pageClientId ?? environment.USER_POOL_CLIENT_ID },
+    rules,
+  ),
+  directory: cognitoDirectory(environment.USER_POOL_ID, roleNames),
   identities: dynamoIdentities({ identity: environment.IDENTITY_TABLE, audit: environment.AUDIT_TABLE }),
-  challenges: dynamoChallenges(environment.EPHEMERA_TABLE),
-  sessions: dynamoSessions(environment.EPHEMERA_TABLE),
+  challenges: dynamoChallenges(environment.EPHEMERA_TABLE, sealer),
+  sessions: dynamoSessions(environment.EPHEMERA_TABLE, sealer),
   pages: dynamoPageSessions(environment.EPHEMERA_TABLE),
   freshSeconds: jwt.access_token_ttl,
   settings: {
@@ -69,7 +81,8 @@ export const handler = apiHandler(environment, [
     const answer = await refreshAccessToken(parts, body.refresh_token);
     if (answer.outcome === 'copied') {
       log.warn('a refresh token was used twice', { user_id: answer.user_id });
-      throw refused();
+      await closeConnections(answer);
+      throw refused({ event_type: 'credential_copied', severity: 'high', user_id: answer.user_id });
     }
     const { status, body: given } = answered(answer);
     if (status !== 200) throw refused();
@@ -122,7 +135,7 @@ async function endOwn(request: Parameters<typeof forgetPage>[1], sessionId: stri
 const busy = (): ApiError => new ApiError('unavailable', 'Others change this user right now. Try again.');
 
 /** Connections look again whether they may stay. They also do so at each subscription, should this not reach them. */
-const closeConnections = (actor: Actor): Promise<void> =>
+const closeConnections = (actor: Pick<Actor, 'user_id'>): Promise<void> =>
   invokeLater(environment.SOCKET_FUNCTION, { look_again_at: actor.user_id }).catch((error: unknown) =>
     log.error('connections were not told', error, { user_id: actor.user_id }),
   );

@@ -1,8 +1,7 @@
 import { CognitoJwtVerifier } from 'aws-jwt-verify';
-import { readPoolTokens } from '../../adapters/cognito/sign-in.ts';
+import { readPoolTokens, type SignInRules } from '../../adapters/cognito/sign-in.ts';
 import { redeemCode } from '../../adapters/cognito/sign-in-page.ts';
 import type * as routes from '../../contracts/routes/page-sign-in.ts';
-import type { RoleRules } from '../../core/identity/claims.ts';
 import { openPageSession, type PageParts } from '../../core/identity/page-session.ts';
 import { beginSignIn, begunBy, type SignInPage } from '../../core/identity/page-sign-in.ts';
 import { signInFromPage } from '../../core/identity/sign-in.ts';
@@ -15,7 +14,7 @@ interface Settings {
   readonly page: SignInPage;
   readonly userPoolId: string;
   readonly identityTable: string;
-  readonly rules: RoleRules;
+  readonly rules: SignInRules;
 }
 
 const CALLBACK = '/api/v1/auth/callback';

@@ -5,6 +5,9 @@ import { appendToChain, detailsAt, EMPTY_CHAIN } from '../../core/audit/chain.ts
 import type { RepeatOutcome } from '../../core/execution/ports.ts';
 import { blobKey, type InputFile, prepareSubmission } from '../../core/execution/submit.ts';
 import { adoptUpload } from '../../core/execution/uploads.ts';
+import { resourceOf } from '../../core/execution/view.ts';
+import type { Actor } from '../../core/identity/actor.ts';
+import { authorize } from '../../core/identity/authorize.ts';
 import { mostOpen } from '../../core/policy/limits.ts';
 import { canonicalJson, sha256 } from '../../core/text/json.ts';
 import type { ApiAnswer, ApiRequest } from '../../runtime/api-handler.ts';
@@ -35,7 +38,7 @@ async function submit(parts: Parts, request: Request): Promise<string> {
     parts.executions.countOpen(request.actor.user_id, mayHaveOpen),
   ]);
   // What was uploaded for the first one may be gone by now.
-  if (repeat) return firstUnderKey(repeat);
+  if (repeat) return await firstUnderKey(parts, request.actor, repeat);
   const prepared = prepareSubmission(request.body, {
     uploads,
     actor: request.actor,
@@ -70,6 +73,7 @@ async function submit(parts: Parts, request: Request): Promise<string> {
       'bytes' in source ? [parts.objects.put(blobKey(hash), source.bytes, 'application/octet-stream')] : [],
     ),
   ]);
+  const { credential } = request.actor;
   const { record } = appendToChain(execution.execution_id, EMPTY_CHAIN, {
     action: 'submitted',
     actor: request.actor.user_id,
@@ -78,17 +82,22 @@ async function submit(parts: Parts, request: Request): Promise<string> {
       digest: execution.digest,
       language: execution.language,
       approval_required: execution.approval.required,
+      ...(credential.kind === 'api_key' ? { with_key: credential.key_id } : {}),
     }),
   });
   const created = await parts.executions.create(execution, record, key);
-  if (created.outcome !== 'created') return firstUnderKey(created);
+  if (created.outcome !== 'created') return await firstUnderKey(parts, request.actor, created);
   // What is written runs: where the machine cannot be started now, the reconciler starts it within a minute or two.
   await parts.machine.start(execution.execution_id, 1).catch((error: unknown) => log.error('the machine did not start', error));
   return execution.execution_id;
 }
 
-function firstUnderKey(repeat: RepeatOutcome): string {
-  if (repeat.outcome === 'repeated') return repeat.execution_id;
+/** The execution that came first, where this actor could have submitted it: a key of narrower scope learns nothing of it. */
+async function firstUnderKey({ executions }: Parts, actor: Actor, repeat: RepeatOutcome): Promise<string> {
+  if (repeat.outcome === 'repeated') {
+    const row = await executions.get(repeat.execution_id);
+    if (row && authorize(actor, 'execute_code', resourceOf(row))) return repeat.execution_id;
+  }
   throw new ApiError(
     'idempotency_mismatch',
     'This Idempotency-Key came with another request before. Use a new key for a new request.',

@@ -2,7 +2,7 @@ import { cognitoDirectory } from '../../adapters/cognito/directory.ts';
 import { dynamoApiKeys, dynamoKeyUsage } from '../../adapters/dynamo/api-keys.ts';
 import { dynamoIdentities } from '../../adapters/dynamo/identities.ts';
 import { invokeLater } from '../../adapters/lambda/invoke.ts';
-import type { IdentityRecord, UserView } from '../../contracts/identity.ts';
+import { type IdentityRecord, type UserView, userView } from '../../contracts/identity.ts';
 import * as keyRoutes from '../../contracts/routes/api-keys.ts';
 import * as routes from '../../contracts/routes/identity.ts';
 import { changeUser } from '../../core/identity/users.ts';
@@ -66,8 +66,10 @@ export const handler = apiHandler(environment, [
       throw new ApiError('validation_failed', 'There is no such role.', { errors });
     }
     if (body.owner_id) await mustBeAPerson(body.owner_id, params.user_id);
-    const changed = await changeUser({ identities, directory }, actor, params.user_id, body, clock.now());
+    const userParts = { identities, directory, granted: security.authorization.roles, now: clock.now };
+    const changed = await changeUser(userParts, actor, params.user_id, body);
     if (changed.outcome === 'not_found') throw notFound();
+    if (changed.outcome === 'forbidden') throw new ApiError('forbidden', changed.detail);
     if (changed.outcome === 'last_admin') {
       throw new ApiError('conflict', 'This is the last enabled admin. Make somebody else an admin first.');
     }
@@ -91,8 +93,6 @@ async function mustBeAPerson(ownerId: string, userId: string): Promise<void> {
 }
 
 /** What callers see; where the user's audit chain stands is nobody's business. */
-function viewOf({ audit_length: _, audit_head: __, ended_sessions: ___, ...user }: IdentityRecord): UserView {
-  return user;
-}
+const viewOf = (user: IdentityRecord): UserView => userView.parse(user);
 
 const notFound = (): ApiError => new ApiError('not_found', 'There is no such resource, or it is not yours.');

@@ -10,9 +10,11 @@ import {
   type KeyUsageStore,
   keyViewOf,
   makeKey,
+  mayBeUsed,
   revokeKey,
   rotateKey,
 } from '../../core/identity/keys.ts';
+import type { Page } from '../../core/page.ts';
 import type { ApiAnswer, ApiRequest } from '../../runtime/api-handler.ts';
 import { ApiError, refuseCursor } from '../../runtime/errors.ts';
 
@@ -42,6 +44,7 @@ export async function createApiKey(
   if (isKey(actor)) throw new ApiError('forbidden', 'Sign in to make a key: no key makes others.');
   const errors = refusedScope(actor, body, parts.environments);
   if (errors.length > 0) throw new ApiError('validation_failed', 'A key never may more than its owner.', { errors });
+  await refuseTooMany(parts, actor.user_id);
   const made = makeKey(makerOf(parts), actor, body);
   await parts.keys.create(made.row, made.record);
   return { status: 201, body: { key: made.key, api_key: keyViewOf(made.row, undefined, parts.now()) } };
@@ -70,8 +73,10 @@ export async function rotateApiKey(
   { actor, params }: ApiRequest<typeof routes.rotateApiKey>,
 ): Promise<ApiAnswer<typeof routes.rotateApiKey>> {
   const before = await reachableKey(parts, actor, params.key_id);
-  // Whoever rotates is shown the successor: not an admin in place of its owner, and not another key.
-  if (before.owner_id !== actor.user_id || (isKey(actor) && !isItself(actor, before.key_id)))
+  // A key that leaked would outlive its own revocation in a successor.
+  if (isKey(actor)) throw new ApiError('forbidden', 'Sign in to rotate a key: no key makes another, also not in its own place.');
+  // Whoever rotates is shown the successor: not an admin in place of its owner.
+  if (before.owner_id !== actor.user_id)
     throw new ApiError('forbidden', 'Only its owner is shown a key. Revoke this one instead.');
   const rotated = rotateKey(makerOf(parts), actor, before);
   if (rotated.outcome === 'refused') throw new ApiError('conflict', rotated.detail);
@@ -79,6 +84,19 @@ export async function rotateApiKey(
   const saved = await parts.keys.replace(before, after, record, { key: successor.row, record: successor.record });
   if (saved === 'conflict') throw new ApiError('conflict', 'Somebody changed this key at the same moment. Look at it again.');
   return { status: 201, body: { key: successor.key, api_key: keyViewOf(successor.row, undefined, parts.now()) } };
+}
+
+/** One too many by two who make keys in the same moment does no harm: the bound is there for the table's sake. */
+async function refuseTooMany({ keys, settings, now }: KeyParts, ownerId: string): Promise<void> {
+  let usable = 0;
+  let cursor: string | null = null;
+  do {
+    const page: Page<ApiKeyRecord> = await keys.listOf(ownerId, 100, cursor);
+    usable += page.items.filter((key) => mayBeUsed(key, now())).length;
+    cursor = page.cursor;
+  } while (cursor !== null && usable < settings.max_per_user);
+  if (usable < settings.max_per_user) return;
+  throw new ApiError('conflict', `You have ${usable} keys that can be used, and no more may be. Revoke one first.`);
 }
 
 const MAX_TRIES = 4;

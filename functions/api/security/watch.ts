@@ -1,16 +1,16 @@
 import { v7 } from 'uuid';
-import { dynamoApiKeys } from '../../adapters/dynamo/api-keys.ts';
-import { dynamoIdentities } from '../../adapters/dynamo/identities.ts';
-import { dynamoAdminAddresses, dynamoSecurityEvents, dynamoSecurityResponses } from '../../adapters/dynamo/security.ts';
+import { dynamoSecurityEvents } from '../../adapters/dynamo/security-events.ts';
+import { invokeLater } from '../../adapters/lambda/invoke.ts';
 import * as routes from '../../contracts/routes/security.ts';
 import type { SecurityResponse } from '../../contracts/security-event.ts';
-import { endSessionsOf } from '../../core/identity/sign-in.ts';
 import { networkOf } from '../../core/limits/buckets.ts';
 import { eventOf } from '../../core/security/events.ts';
 import { misfit, respond, reverse } from '../../core/security/responses.ts';
 import { ok, type Route, route } from '../../runtime/api-handler.ts';
 import { readConfiguration } from '../../runtime/configuration.ts';
 import { ApiError, refuseCursor } from '../../runtime/errors.ts';
+import { log, unreadableRow } from '../../runtime/log.ts';
+import { responseParts } from '../../runtime/responses.ts';
 import { clock } from '../../runtime/system.ts';
 
 const DAY_MS = 24 * 3600_000;
@@ -20,25 +20,28 @@ export function watchRoutes(settings: {
   readonly SECURITY_TABLE: string;
   readonly AUDIT_TABLE: string;
   readonly IDENTITY_TABLE: string;
+  readonly SOCKET_FUNCTION: string;
+  readonly MONITOR_FUNCTION: string;
 }): Route[] {
-  const events = dynamoSecurityEvents(settings.SECURITY_TABLE);
-  const responses = dynamoSecurityResponses({ security: settings.SECURITY_TABLE, audit: settings.AUDIT_TABLE });
-  const identities = dynamoIdentities({ identity: settings.IDENTITY_TABLE, audit: settings.AUDIT_TABLE });
-  const keys = dynamoApiKeys({ identity: settings.IDENTITY_TABLE });
+  const events = dynamoSecurityEvents(settings.SECURITY_TABLE, unreadableRow);
   const { monitoring } = readConfiguration().security;
-  const parts = {
-    responses,
-    identities,
-    adminAddresses: dynamoAdminAddresses(settings.SECURITY_TABLE),
-    ownerOfKey: async (keyId: string) => (await keys.get(keyId))?.owner_id ?? null,
-    endSessions: (userId: string, by: string, reason: string) =>
-      endSessionsOf({ identities, now: clock.now }, userId, { actor: by, reason }),
-    uuid: v7,
-  };
+  const parts = responseParts({
+    tables: { security: settings.SECURITY_TABLE, audit: settings.AUDIT_TABLE, identity: settings.IDENTITY_TABLE },
+    socketFunction: settings.SOCKET_FUNCTION,
+    // From here nobody reaches the user pool. What counts here has ended by then; a token of the pool's own is worth nothing without it.
+    directory: {
+      signOut: (user) =>
+        invokeLater(settings.MONITOR_FUNCTION, { sign_out: user }).catch((error: unknown) =>
+          log.error('the user pool was not told', error, { user_id: user.user_id }),
+        ),
+    },
+  });
+  const { responses } = parts;
 
   return [
     route(routes.listSecurityEvents, async ({ query }) => {
-      const { limit, cursor, from, to, ...filter } = query;
+      const { limit, cursor, from, to, source_ip: source, ...rest } = query;
+      const filter = { ...rest, source_ip: source === undefined ? undefined : networkOf(source) };
       const end = to ?? clock.now().toISOString();
       const begin = from ?? new Date(Date.parse(end) - DAY_MS).toISOString();
       if (Date.parse(end) < Date.parse(begin) || Date.parse(end) - Date.parse(begin) > MOST_DAYS * DAY_MS) {
@@ -70,10 +73,18 @@ export function watchRoutes(settings: {
       const subject = network === null ? body.subject : { address: network };
       const made = await respond(
         parts,
-        { kind: body.kind, subject, reason: body.reason, severity: 'high', minutes: body.minutes ?? monitoring.response_minutes },
+        {
+          response_id: `rsp_${v7()}`,
+          kind: body.kind,
+          subject,
+          reason: body.reason,
+          severity: 'high',
+          minutes: body.minutes ?? monitoring.response_minutes,
+        },
         { actor: actor.user_id, automatic: false },
         now,
       );
+      if (!made) throw new Error('an id came twice');
       await tell('security_response', made, clientAddress, now);
       return { status: 201 as const, body: viewOf(made) };
     }),

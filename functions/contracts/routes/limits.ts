@@ -3,12 +3,13 @@ import { keyId } from '../api-key.ts';
 import { timestamp } from '../execution.ts';
 import { userId } from '../identity.ts';
 import { defineRoute } from '../route.ts';
+import { addressOrNetwork } from '../security-event.ts';
 
 const subject = z
   .strictObject({
     user_id: userId.optional(),
     key_id: keyId.optional(),
-    address: z.ipv4().or(z.ipv6()).optional(),
+    address: addressOrNetwork.optional(),
   })
   .refine((one) => Object.values(one).filter((value) => value !== undefined).length === 1, {
     error: 'expected exactly one of user_id, key_id, address',

@@ -3,6 +3,7 @@ import { timestamp } from '../execution.ts';
 import { userId } from '../identity.ts';
 import { defineRoute } from '../route.ts';
 import {
+  addressOrNetwork,
   respondRequest,
   responseId,
   securityEvent,
@@ -22,7 +23,8 @@ export const listSecurityEvents = defineRoute({
     event_type: securityEventType.optional(),
     severity: severity.optional(),
     user_id: userId.optional(),
-    source_ip: z.string().max(64).optional(),
+    /** Any address of a network finds what came from all of it. */
+    source_ip: addressOrNetwork.or(z.literal('unknown')).optional(),
     from: timestamp.optional(),
     to: timestamp.optional(),
     limit: wholeNumber(1, 200).optional(),

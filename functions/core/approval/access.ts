@@ -2,7 +2,7 @@
  * Who may look at a request, and so decide it where the rule makes them eligible: whoever asked, approvers who reach its team, and
  * those whom the rule asks as members of a group, by name, or in somebody's place. A role alone reaches no other team.
  */
-import type { Approval } from '../../contracts/approval.ts';
+import type { Approval, StandingApproval } from '../../contracts/approval.ts';
 import type { Actor } from '../identity/actor.ts';
 import { authorize, isInScope, type Resource } from '../identity/authorize.ts';
 import { delegatesNow, eligibleNow, isAmong, isEligible, isSame } from './eligibility.ts';
@@ -29,3 +29,7 @@ function isAskedThemselves(actor: Actor, request: Approval, now: Date): boolean 
   if (delegatesNow(request, now).some((delegation) => isSame(delegation.to, actor))) return true;
   return isEligible(request, actor) && isAmong({ ...eligibleNow(request), roles: [] }, actor);
 }
+
+/** An approver of its team, as of the requests it stands in for. */
+export const reachesStanding = (actor: Actor, { owner, team }: StandingApproval): boolean =>
+  authorize(actor, 'approve', { owner_id: owner.user_id, team, environment: null, label: null });

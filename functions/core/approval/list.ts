@@ -1,9 +1,9 @@
 /** Lists of requests, by the same rule as a single one. */
-import type { Approval, ApprovalStatus } from '../../contracts/approval.ts';
+import type { Approval, ApprovalStatus, StandingApproval } from '../../contracts/approval.ts';
 import type { Actor } from '../identity/actor.ts';
 import { authorize } from '../identity/authorize.ts';
 import type { Page } from '../page.ts';
-import { maySee } from './access.ts';
+import { maySee, reachesStanding } from './access.ts';
 import { delegatesNow, hasDecided, isEligible, isExcluded, isSame } from './eligibility.ts';
 import type { ApprovalStore } from './ports.ts';
 
@@ -13,6 +13,20 @@ interface Wanted {
   readonly limit: number;
   readonly cursor: string | null;
 }
+
+/** Standing approvals of the teams the reader reaches. */
+export const listStandingFor = (
+  store: Pick<ApprovalStore, 'listStanding'>,
+  actor: Actor,
+  limit: number,
+  cursor: string | null,
+): Promise<Page<StandingApproval>> =>
+  visiblePage(
+    (left, from) => store.listStanding(left, from),
+    (standing) => reachesStanding(actor, standing),
+    limit,
+    cursor,
+  );
 
 /** Pages read for one answer. Where few of many are visible an answer may be short; its cursor says whether there is more. */
 const MAX_PAGES = 10;
@@ -24,14 +38,28 @@ export async function listFor(
   wanted: Wanted,
   now: Date,
 ): Promise<Page<Approval>> {
-  const items: Approval[] = [];
-  let { cursor } = wanted;
+  return await visiblePage(
+    (left, from) => store.list(wanted.status, left, from),
+    (row) => maySee(actor, row, now) && isWanted(actor, row, wanted.whose, now),
+    wanted.limit,
+    wanted.cursor,
+  );
+}
+
+async function visiblePage<T>(
+  read: (limit: number, cursor: string | null) => Promise<Page<T>>,
+  isShown: (row: T) => boolean,
+  limit: number,
+  from: string | null,
+): Promise<Page<T>> {
+  const items: T[] = [];
+  let cursor = from;
   for (let pages = 0; pages < MAX_PAGES; pages += 1) {
     // Never more than are still wanted: the cursor stands behind what was read, not behind what was given.
-    const page = await store.list(wanted.status, wanted.limit - items.length, cursor);
-    items.push(...page.items.filter((row) => maySee(actor, row, now) && isWanted(actor, row, wanted.whose, now)));
+    const page = await read(limit - items.length, cursor);
+    items.push(...page.items.filter(isShown));
     cursor = page.cursor;
-    if (cursor === null || items.length >= wanted.limit) break;
+    if (cursor === null || items.length >= limit) break;
   }
   return { items, cursor };
 }

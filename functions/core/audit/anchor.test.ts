@@ -20,6 +20,7 @@ function lockedStore() {
   return {
     objects,
     get: async (key: string) => objects.get(key) ?? null,
+    hours: async () => [...objects.keys()].flatMap((key) => /^anchors\/(.*)\.json$/.exec(key)?.[1] ?? []),
     putOnce: async (key: string, bytes: Uint8Array) => {
       if (objects.has(key)) throw new Error(`${key} is there already`);
       objects.set(key, bytes);
@@ -115,6 +116,21 @@ describe('anchoring', () => {
       expect(findAnchorFault(bytes, locked.objects.get(archiveKey(hour)) ?? null, previous)).toBeNull();
       previous = { hour, bytes };
     }
+  });
+
+  it('leaves no hour out after a pause of weeks, and takes a few days of them at a time', async () => {
+    const locked = lockedStore();
+    await anchorHours({ audit, locked }, new Date('2026-10-01T09:06:00Z'));
+    const anchored: string[] = [];
+    for (let pass = 0; pass < 100; pass += 1) {
+      const { anchored: now } = await anchorHours({ audit, locked }, at('11:06'));
+      expect(now.length).toBeLessThanOrEqual(72);
+      if (now.length === 0) break;
+      anchored.push(...now);
+    }
+    expect(anchored).toHaveLength(53 * 24 + 2);
+    expect(anchored.at(0)).toBe('2026-10-01T09');
+    expect(anchored.at(-1)).toBe('2026-11-23T10');
   });
 
   it('waits until an hour is over and settled', async () => {

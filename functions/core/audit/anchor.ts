@@ -21,13 +21,17 @@ export interface LockedStore {
   get(key: string): Promise<Uint8Array | null>;
   /** Throws when the object is there already. */
   putOnce(key: string, bytes: Uint8Array, contentType: string): Promise<void>;
+  /** The hours that have an anchor, in no order. */
+  hours(): Promise<string[]>;
 }
 
 const HOUR_MS = 3600_000;
 /** Records carry the time before they were written; by then all of an hour are there. */
 const SETTLED_MS = 5 * 60_000;
-/** As far back as is looked for the last anchor: after a longer pause the chain begins anew, and says so. */
-const MOST_HOURS_BACK = 24 * 14;
+/** So far back the last anchor is looked for by its name; after a longer pause all there are are listed. */
+const HOURS_BACK = 24;
+/** After a pause no more than these at a time; the next pass goes on. */
+const MOST_AT_ONCE = 72;
 
 const hourAt = (milliseconds: number): string => hourOf(new Date(milliseconds).toISOString());
 const startOf = (hour: string): number => Date.parse(`${hour}:00:00.000Z`);
@@ -49,7 +53,7 @@ export async function anchorHours(
   let previous = await lastAnchored(parts.locked, last);
   const first = previous ? startOf(previous.hour) + HOUR_MS : last;
   const anchored: string[] = [];
-  for (let at = first; at <= last; at += HOUR_MS) {
+  for (let at = first; at <= last && anchored.length < MOST_AT_ONCE; at += HOUR_MS) {
     const hour = hourAt(at);
     const bytes = await anchorHour(parts, hour, previous, now);
     previous = { hour, bytes };
@@ -64,12 +68,17 @@ interface StoredAnchor {
 }
 
 async function lastAnchored(locked: LockedStore, from: number): Promise<StoredAnchor | null> {
-  for (let back = 0; back < MOST_HOURS_BACK; back += 1) {
+  for (let back = 0; back < HOURS_BACK; back += 1) {
     const hour = hourAt(from - back * HOUR_MS);
     const bytes = await locked.get(anchorKey(hour));
     if (bytes) return { hour, bytes };
   }
-  return null;
+  const hour = (await locked.hours())
+    .filter((one) => startOf(one) <= from)
+    .toSorted()
+    .at(-1);
+  const bytes = hour === undefined ? null : await locked.get(anchorKey(hour));
+  return hour !== undefined && bytes ? { hour, bytes } : null;
 }
 
 async function anchorHour(

@@ -36,9 +36,11 @@ async function world() {
     ofEntity: (id: string) => where((item) => item.entity_id === id),
     get: async (id: string, sequence: number) => table.get(nameOf(id, sequence)) ?? null,
   };
+  const overwritten: { where: string; fault: string }[] = [];
   const locked = {
     get: async (key: string) => objects.get(key) ?? null,
     putOnce: async (key: string, bytes: Uint8Array) => void objects.set(key, bytes),
+    overwritten: async () => overwritten,
     hours: async () => [...objects.keys()].flatMap((key) => /^anchors\/(.*)\.json$/.exec(key)?.[1] ?? []),
   };
   write('exec_old', ['10:00', '10:10', '10:20']);
@@ -54,7 +56,7 @@ async function world() {
       ...{ audit, locked, entities, entity: async (id) => rows.get(id) ?? null },
       ...{ now: () => new Date(at('11:30')), progress: () => {} },
     });
-  return { table, rows, objects, write, put, verify, nameOf };
+  return { table, rows, objects, overwritten, write, put, verify, nameOf };
 }
 
 describe('the verification', () => {

@@ -21,7 +21,10 @@ export interface AuditItems {
 
 export interface VerificationParts {
   readonly audit: AuditItems;
-  readonly locked: Pick<LockedStore, 'get'> & { hours(): Promise<string[]> };
+  readonly locked: Pick<LockedStore, 'get' | 'hours'> & {
+    /** What was written over, or hidden: the lock keeps what was there first, and shows who tried. */
+    overwritten(): Promise<readonly AuditFault[]>;
+  };
   /** Every entity that counts records. */
   readonly entities: () => AsyncIterable<AuditedEntity>;
   readonly entity: (entityId: string) => Promise<AuditedEntity | null>;
@@ -48,7 +51,7 @@ const HOUR_MS = 3600_000;
 const startOf = (hour: string): number => Date.parse(`${hour}:00:00.000Z`);
 
 export async function verifyAudit(parts: VerificationParts): Promise<Verification> {
-  const faults: AuditFault[] = [];
+  const faults: AuditFault[] = [...(await parts.locked.overwritten())];
   const hours = (await parts.locked.hours()).toSorted();
   const lastAnchored = hours.at(-1) ?? null;
   const chains = await verifyChains(parts, lastAnchored, faults);

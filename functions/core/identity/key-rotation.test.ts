@@ -9,7 +9,7 @@ import { type ApiKeyStore, makeKey, revokeKey, rotateKey } from './keys.ts';
 const DAY_MS = 24 * 3600_000;
 const later = (days: number): Date => new Date(NOW.getTime() + days * DAY_MS);
 const owner = actorOf(['developer']);
-const maker = { settings: { auto_rotation_days: 90, overlap_hours: 72 }, randomHex, now: NOW };
+const maker = { settings: { auto_rotation_days: 90, overlap_hours: 72, max_per_user: 50 }, randomHex, now: NOW };
 
 async function added(store: ApiKeyStore, request: { expires_in_days?: number } = {}) {
   const { row, record } = makeKey(maker, owner, { name: 'ci', ...request });

@@ -9,7 +9,7 @@ import { permissionsOf } from './actor.ts';
 import { permissionsOfKey, refusedScope } from './key-scope.ts';
 import { makeKey } from './keys.ts';
 
-const maker = { settings: { auto_rotation_days: 90, overlap_hours: 72 }, randomHex, now: NOW };
+const maker = { settings: { auto_rotation_days: 90, overlap_hours: 72, max_per_user: 50 }, randomHex, now: NOW };
 
 describe('what a key may', () => {
   it('is never more than its owner has at that moment, and never to approve', () => {

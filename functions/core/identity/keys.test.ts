@@ -9,7 +9,7 @@ import { formatKey, idInKey, makeKey, revokeKey, rotateKey, statusOf, verifyKey 
 
 const DAY_MS = 24 * 3600_000;
 const later = (milliseconds: number): Date => new Date(NOW.getTime() + milliseconds);
-const settings = { auto_rotation_days: 90, overlap_hours: 72 };
+const settings = { auto_rotation_days: 90, overlap_hours: 72, max_per_user: 50 };
 const maker = (now = NOW) => ({ settings, randomHex, now });
 const developer = actorOf(['developer']);
 
@@ -68,7 +68,11 @@ describe('the life of a key', () => {
   it('ends when it was asked to end also where that is after several rotations, whatever the settings are by then', () => {
     let row = makeKey(maker(), developer, { name: 'ci', expires_in_days: 200 }).row;
     for (const day of [92, 180]) {
-      const rotation = { settings: { auto_rotation_days: 90, overlap_hours: day }, randomHex, now: later(day * DAY_MS) };
+      const rotation = {
+        settings: { auto_rotation_days: 90, overlap_hours: day, max_per_user: 50 },
+        randomHex,
+        now: later(day * DAY_MS),
+      };
       row = rotated(rotation, developer, row).successor.row;
     }
     expect(row.ends_at).toBe(later(200 * DAY_MS).toISOString());

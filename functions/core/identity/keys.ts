@@ -38,14 +38,19 @@ export interface ApiKeyStore {
 }
 
 export interface KeyUsageStore {
-  /** Remembers a use, at most once a minute; must not fail anybody's request. */
-  note(keyId: string, address: string, now: Date): Promise<void>;
+  /**
+   * Remembers a use, at most once a minute and network; must not fail anybody's request. `new_network` when the key was used before, and
+   * never from there.
+   */
+  note(keyId: string, address: string, now: Date): Promise<'noted' | 'new_network'>;
   of(keyIds: readonly string[]): Promise<ReadonlyMap<string, ApiKeyUsage>>;
 }
 
 export interface KeySettings {
   readonly auto_rotation_days: number;
   readonly overlap_hours: number;
+  /** Keys of one person that can be used. */
+  readonly max_per_user: number;
 }
 
 const HOUR_MS = 3600_000;

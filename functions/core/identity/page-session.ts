@@ -58,7 +58,7 @@ export async function openPageSession(
 export async function renewPageSession(
   parts: PageParts,
   cookie: string,
-): Promise<{ outcome: 'renewed'; page: PageSession } | { outcome: 'refused' | 'slow_down' }> {
+): Promise<{ outcome: 'renewed'; page: PageSession } | { outcome: 'refused' | 'second_factor_wanted' | 'slow_down' }> {
   const page = await readPageSession(parts.pages, cookie, parts.now());
   const session = page && (await parts.sessions.get(page.session_id));
   if (!page || !session) return { outcome: 'refused' };

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { configuration } from '../../../test/support/configuration.ts';
+import { addressOrNetwork } from '../../contracts/security-event.ts';
 import { bucketsOfArrival, bucketsOfCaller, bucketsOfSubject, networkOf } from './buckets.ts';
 
 const limits = configuration.security.rate_limiting;
@@ -91,7 +92,9 @@ describe('the limits of signing in', () => {
 describe('what counts as one address', () => {
   it('is one of IPv4, also where it is written into IPv6', () => {
     expect(networkOf('192.0.2.1')).toBe('192.0.2.1');
-    expect(networkOf('::ffff:192.0.2.1')).toBe('192.0.2.1');
+    for (const written of ['::ffff:192.0.2.1', '::FFFF:192.0.2.1', '::ffff:c000:201', '0:0:0:0:0:ffff:c000:0201'])
+      expect(networkOf(written)).toBe('192.0.2.1');
+    expect(networkOf('999.1.1.1')).toBe('unknown');
   });
 
   it('is the half of an IPv6 address that one subscriber has at least, however it is written', () => {
@@ -100,6 +103,20 @@ describe('what counts as one address', () => {
     expect(networkOf('2001:db8:1:3::1')).toBe('2001:db8:1:3::/64');
     expect(networkOf('2001:db8::1')).toBe('2001:db8:0:0::/64');
     expect(networkOf('::1')).toBe('0:0:0:0::/64');
+  });
+
+  it('is, of any address, something that can be stored, read back and asked for again', () => {
+    const anyAddress = fc.oneof(fc.ipV4(), fc.ipV6());
+    fc.assert(
+      fc.property(anyAddress, (address) => {
+        const network = networkOf(address);
+        expect(networkOf(network)).toBe(network);
+        expect(addressOrNetwork.safeParse(network).success, network).toBe(true);
+        expect(addressOrNetwork.safeParse(address).success, address).toBe(true);
+      }),
+    );
+    for (const no of ['2001:db8::/48', '192.0.2.0/24', 'unknown', '2001:db8::/64/64', ''])
+      expect(addressOrNetwork.safeParse(no).success, no).toBe(false);
   });
 
   it('is one for all that is no address', () => {

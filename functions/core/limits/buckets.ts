@@ -1,4 +1,5 @@
 /** Which limits a request must keep to, from the numbers of the configuration. */
+import { z } from 'zod';
 import { sha256 } from '../text/json.ts';
 import type { Rate } from './gcra.ts';
 import type { Counter } from './ports.ts';
@@ -100,20 +101,33 @@ export function bucketsOfSubject(limits: RateLimits, { kind, id }: LimitedSubjec
   ];
 }
 
+const ipv4 = z.ipv4();
+
 /**
  * What counts as one address: an IPv4 address, or the 64 bits of an IPv6 address that one subscriber has at least. Whatever is neither
- * shares one bucket.
+ * shares one bucket. The network of a network is itself.
  */
 export function networkOf(address: string): string {
-  const plain = address.replace(/^::ffff:(?=\d+\.)/i, '');
-  if (/^\d{1,3}(\.\d{1,3}){3}$/.test(plain)) return plain;
+  const plain = address.replace(/\/64$/, '');
+  if (ipv4.safeParse(plain).success) return plain;
   const canonical = /^[0-9a-f:.]+$/i.test(plain) ? URL.parse(`http://[${plain}]/`)?.hostname.slice(1, -1) : undefined;
   if (canonical === undefined) return 'unknown';
   const [head = '', tail] = canonical.split('::');
   const left = head === '' ? [] : head.split(':');
   const right = tail === undefined || tail === '' ? [] : tail.split(':');
   const zeros = tail === undefined ? [] : Array.from({ length: 8 - left.length - right.length }, () => '0');
-  return `${[...left, ...zeros, ...right].slice(0, 4).join(':')}::/64`;
+  const groups = [...left, ...zeros, ...right];
+  return writtenIntoIpv6(groups) ?? `${groups.slice(0, 4).join(':')}::/64`;
+}
+
+/** `::ffff:192.0.2.1` is an IPv4 address, however it is written. */
+function writtenIntoIpv6(groups: readonly string[]): string | null {
+  if (groups.slice(0, 6).join(':') !== '0:0:0:0:0:ffff') return null;
+  return groups
+    .slice(6)
+    .map((group) => Number.parseInt(group, 16))
+    .flatMap((sixteenBits) => [sixteenBits >> 8, sixteenBits & 255])
+    .join('.');
 }
 
 const MINUTE = 60;

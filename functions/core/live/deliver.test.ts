@@ -73,6 +73,7 @@ function subscriber(failures: boolean[], answer: 'sent' | 'gone' = 'sent') {
     disconnect: async () => {},
     subscribe: async () => {},
     unsubscribe: async () => {},
+    topicsOf: async () => [],
     subscribers: async () => [{ connection_id: 'c', cursor: state.cursor }],
     subscription: async () => ({ connection_id: 'c', cursor: state.cursor }),
     beginSend: async (_topic, _connection, from) => {

@@ -17,6 +17,8 @@ export interface LiveStore {
   disconnect(connectionId: string): Promise<void>;
   subscribe(topic: string, connectionId: string, after: number, now: Date): Promise<void>;
   unsubscribe(topic: string, connectionId: string): Promise<void>;
+  /** What a connection follows. */
+  topicsOf(connectionId: string): Promise<string[]>;
   subscribers(topic: string): Promise<Subscription[]>;
   subscription(topic: string, connectionId: string): Promise<Subscription | null>;
   /** Takes the right to send what follows `from`, for a while; false when another sender is at it or the cursor stands elsewhere. */

@@ -85,6 +85,7 @@ export const apiSecurity = section({
     api_keys: section({
       auto_rotation_days: whole('days', 1, 3650),
       overlap_hours: whole('hours', 0, 24 * 90),
+      max_per_user: whole('keys', 1, 1000),
       scope_enforcement: exactly(true, 'a key is never more than its scope'),
       usage_tracking: yesOrNo,
     }),

@@ -60,6 +60,7 @@ const apiSecurity = z.strictObject({
     api_keys: z.strictObject({
       auto_rotation_days: z.int().positive(),
       overlap_hours: z.int().nonnegative(),
+      max_per_user: z.int().positive(),
       usage_tracking: z.boolean(),
     }),
   }),

@@ -276,6 +276,22 @@ describe('a mistake is refused with file, line, path, expectation and what came'
       'a role described',
     ],
     [
+      'a group that gives nothing',
+      [ACCESS, 'group_roles: { "airlock-viewers": ["viewer"] }', 'group_roles: { Ops: [] }'],
+      'group_roles.Ops',
+      'at least one role',
+    ],
+    [
+      'a provider that vouches for what nobody asks for',
+      [
+        ACCESS,
+        /required_for_roles: .*\n\n[\s\S]*providers: \[\]/,
+        `required_for_roles: []\n\n  sso:\n    public_url: "https://a.example"\n    providers: [${SAML.replace('}', ', second_factor: true }')}]`,
+      ],
+      'providers[0].second_factor',
+      'required_for_roles is empty',
+    ],
+    [
       'a provider, and no address to send people back to',
       [ACCESS, 'providers: []', `providers: [${SAML}]`],
       'sso.public_url',

@@ -199,11 +199,19 @@ function* roleProblems({ security, humans, access }: Files): Generator<Configura
   if (providers.length > 0 && publicUrl === undefined) {
     yield access.problem(['authentication', 'sso', 'public_url'], 'the address providers send people back to', 'nothing');
   }
-  for (const [index, { name }] of providers.entries()) {
+  for (const [index, { name, second_factor: secondFactor }] of providers.entries()) {
     const isTaken = name === 'COGNITO' || providers.findIndex((other) => other.name === name) < index;
     if (isTaken) yield access.problem(['authentication', 'sso', 'providers', index, 'name'], 'a name no other provider has');
+    if (secondFactor && access.content.authentication.mfa.required_for_roles.length === 0) {
+      const reason = 'false while authentication.mfa.required_for_roles is empty: nobody is asked for a second factor';
+      yield access.problem(['authentication', 'sso', 'providers', index, 'second_factor'], reason);
+    }
   }
   for (const [group, given] of Object.entries(access.content.authentication.sso.group_roles)) {
+    if (given.length === 0) {
+      const reason = 'at least one role; a group that gives none is not named';
+      yield access.problem(['authentication', 'sso', 'group_roles', group], reason, 'an empty list');
+    }
     for (const [index, role] of given.entries()) {
       if (unknown(role)) yield access.problem(['authentication', 'sso', 'group_roles', group, index], expected);
     }
@@ -320,6 +328,7 @@ function apiSecurityOf(file: ConfigurationFile<'api-security.yaml'>): Configurat
       api_keys: {
         auto_rotation_days: api_keys.auto_rotation_days,
         overlap_hours: api_keys.overlap_hours,
+        max_per_user: api_keys.max_per_user,
         usage_tracking: api_keys.usage_tracking,
       },
     },

@@ -2,7 +2,13 @@
 import type { ResponseSubject, SecurityEvent, Severity } from '../../contracts/security-event.ts';
 
 export interface Anomaly {
-  readonly rule: 'failed_logins' | 'account_spray' | 'permission_probing' | 'denial_burst';
+  readonly rule:
+    | 'failed_logins'
+    | 'account_spray'
+    | 'permission_probing'
+    | 'denial_burst'
+    | 'key_new_network'
+    | 'credential_copied';
   readonly severity: Severity;
   /** Whom a response would be about; null where it would hit whoever is being attacked. */
   readonly subject: ResponseSubject | null;
@@ -15,14 +21,20 @@ export interface AnomalyLimits {
   readonly account_spray: number;
   readonly permission_probing: number;
   readonly denial_burst: number;
+  readonly key_new_network: boolean;
 }
 
 export function detectAnomalies(events: readonly SecurityEvent[], limits: AnomalyLimits): Anomaly[] {
+  const probing = permissionProbing(events, limits.permission_probing);
+  const bursts = denialBurst(events, limits.denial_burst);
+  const probers = new Set([...probing, ...bursts].flatMap(({ subject }) => subject?.key_id ?? []));
   return [
     ...failedLogins(events, limits.failed_logins),
     ...accountSpray(events, limits.account_spray),
-    ...permissionProbing(events, limits.permission_probing),
-    ...denialBurst(events, limits.denial_burst),
+    ...probing,
+    ...bursts,
+    ...(limits.key_new_network ? keyInNewNetwork(events, probers) : []),
+    ...credentialCopied(events),
   ];
 }
 
@@ -69,15 +81,30 @@ function accountSpray(events: readonly SecurityEvent[], most: number): Anomaly[]
 const isRefusal = ({ event_type: type }: SecurityEvent): boolean =>
   type === 'permission_denied' || type === 'rate_limit_exceeded' || type === 'authentication_failure';
 
-/** A caller who tries one door after the other. */
+/** A program with a wrong setting stops at some point, or is slowed down; one that goes on is not mistaken any more. */
+const gravityOf = (timesTheLimit: number): Severity =>
+  timesTheLimit >= CRITICAL_TIMES ? 'critical' : timesTheLimit >= HIGH_TIMES ? 'high' : 'medium';
+const HIGH_TIMES = 5;
+const CRITICAL_TIMES = 10;
+
+/** A caller who tries one door after the other; graver, the longer it goes on. */
 function permissionProbing(events: readonly SecurityEvent[], most: number): Anomaly[] {
   const denied = events.filter((event) => event.event_type === 'permission_denied' && callerOf(event) !== null);
   return [...Map.groupBy(denied, callerOf)].flatMap(([caller, tries]): Anomaly[] => {
     const endpoints = new Set(tries.map(({ endpoint }) => endpoint)).size;
     const [first] = tries;
     if (endpoints < most || !first || caller === null) return [];
-    const detail = { endpoints, refusals: total(tries) };
-    return [{ rule: 'permission_probing', severity: 'medium', subject: subjectOf(first), source_ip: first.source_ip, detail }];
+    const refusals = total(tries);
+    const detail = { endpoints, refusals };
+    return [
+      {
+        rule: 'permission_probing',
+        severity: gravityOf(refusals / most),
+        subject: subjectOf(first),
+        source_ip: first.source_ip,
+        detail,
+      },
+    ];
   });
 }
 
@@ -88,6 +115,32 @@ function denialBurst(events: readonly SecurityEvent[], most: number): Anomaly[] 
     if (total(tries) < most || !first) return [];
     const detail = { refusals: total(tries) };
     return [{ rule: 'denial_burst', severity: 'medium', subject: subjectOf(first), source_ip: first.source_ip, detail }];
+  });
+}
+
+/** Whoever moves has one new network. A key that shows up in several at once, or is tried on every door there, is in other hands. */
+const MOST_NEW_NETWORKS = 2;
+
+function keyInNewNetwork(events: readonly SecurityEvent[], probers: ReadonlySet<string>): Anomaly[] {
+  const uses = events.filter(({ event_type: type }) => type === 'key_new_network');
+  return [...Map.groupBy(uses, ({ key_id: keyId }) => keyId)].flatMap(([keyId, seen]): Anomaly[] => {
+    const [first] = seen;
+    if (keyId === null || !first) return [];
+    const networks = new Set(seen.map(({ details }) => details.network)).size;
+    const isStolen = networks > MOST_NEW_NETWORKS || probers.has(keyId);
+    const severity = isStolen ? 'critical' : 'medium';
+    return [{ rule: 'key_new_network', severity, subject: { key_id: keyId }, source_ip: first.source_ip, detail: { networks } }];
+  });
+}
+
+/** A refresh token that came twice: its holder or somebody else has a copy. */
+function credentialCopied(events: readonly SecurityEvent[]): Anomaly[] {
+  const copies = events.filter((event) => event.event_type === 'credential_copied' && event.user_id !== null);
+  return [...Map.groupBy(copies, ({ user_id: userId }) => userId)].flatMap(([userId, uses]): Anomaly[] => {
+    const [first] = uses;
+    if (userId === null || !first) return [];
+    const detail = { uses: total(uses) };
+    return [{ rule: 'credential_copied', severity: 'high', subject: { user_id: userId }, source_ip: first.source_ip, detail }];
   });
 }
 

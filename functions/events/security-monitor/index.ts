@@ -1,32 +1,47 @@
-import { v7 } from 'uuid';
-import { dynamoApiKeys } from '../../adapters/dynamo/api-keys.ts';
-import { dynamoIdentities } from '../../adapters/dynamo/identities.ts';
-import { dynamoAdminAddresses, dynamoSecurityEvents, dynamoSecurityResponses } from '../../adapters/dynamo/security.ts';
-import { endSessionsOf } from '../../core/identity/sign-in.ts';
+import { z } from 'zod';
+import { cognitoDirectory } from '../../adapters/cognito/directory.ts';
+import { dynamoSecurityEvents } from '../../adapters/dynamo/security-events.ts';
+import { identityRecord } from '../../contracts/identity.ts';
+import { AUTOMATIC_RESPONSE } from '../../contracts/security-event.ts';
 import { watch } from '../../core/security/monitor.ts';
+import { subjectName } from '../../core/security/responses.ts';
 import { readConfiguration } from '../../runtime/configuration.ts';
 import { environmentOf } from '../../runtime/environment.ts';
-import { log } from '../../runtime/log.ts';
+import { log, unreadableRow } from '../../runtime/log.ts';
+import { responseParts } from '../../runtime/responses.ts';
 import { clock } from '../../runtime/system.ts';
 
 const environment = environmentOf('events/security-monitor');
-const identities = dynamoIdentities({ identity: environment.IDENTITY_TABLE, audit: environment.AUDIT_TABLE });
-const keys = dynamoApiKeys({ identity: environment.IDENTITY_TABLE });
+const directory = cognitoDirectory(environment.USER_POOL_ID, []);
 const parts = {
-  events: dynamoSecurityEvents(environment.SECURITY_TABLE),
-  responses: dynamoSecurityResponses({ security: environment.SECURITY_TABLE, audit: environment.AUDIT_TABLE }),
-  adminAddresses: dynamoAdminAddresses(environment.SECURITY_TABLE),
-  identities,
-  ownerOfKey: async (keyId: string) => (await keys.get(keyId))?.owner_id ?? null,
-  endSessions: (userId: string, by: string, reason: string) =>
-    endSessionsOf({ identities, now: clock.now }, userId, { actor: by, reason }),
-  uuid: v7,
+  ...responseParts({
+    tables: { security: environment.SECURITY_TABLE, audit: environment.AUDIT_TABLE, identity: environment.IDENTITY_TABLE },
+    socketFunction: environment.SOCKET_FUNCTION,
+    directory,
+  }),
+  events: dynamoSecurityEvents(environment.SECURITY_TABLE, unreadableRow),
   settings: readConfiguration().security.monitoring,
+  onFailure: (what: string, error: unknown) => log.error('the watch failed at one thing', error, { what }),
 };
 
-export async function handler() {
-  const seen = await watch(parts, clock.now());
-  log.info('watched', { anomalies: seen.anomalies, responses: seen.responses.length });
-  for (const id of seen.responses) log.warn('security response', { response_id: id });
-  return seen;
+/** Asked for by those who ended the sessions of somebody where nobody reaches the user pool. */
+const signOut = z.object({
+  sign_out: z.object({ user_id: identityRecord.shape.user_id, pool_username: identityRecord.shape.pool_username }),
+});
+
+export async function handler(event: unknown) {
+  const asked = signOut.safeParse(event);
+  if (asked.success) {
+    await directory.signOut(asked.data.sign_out);
+    return { signed_out: asked.data.sign_out.user_id };
+  }
+  const { anomalies, made, failures, isPartial } = await watch(parts, clock.now());
+  log.info('watched', { anomalies, responses: made.length, failures });
+  if (isPartial) log.warn('there was more than a pass looks at', { anomalies });
+  // An alarm counts these lines, so that somebody hears of each.
+  for (const { response_id, kind, subject, severity, reason, ends_at } of made)
+    log.warn(AUTOMATIC_RESPONSE, { response_id, kind, subject: subjectName(subject), severity, reason, ends_at });
+  // At the very end, so that the alarm sees it and the rest is done.
+  if (failures > 0) throw new Error(`${failures} of what the watch should have done failed`);
+  return { anomalies, responses: made.map(({ response_id }) => response_id) };
 }

@@ -2,14 +2,15 @@ import type { APIGatewayProxyResultV2 } from 'aws-lambda';
 import { closeConnection, postToConnection } from '../../adapters/apigateway/post.ts';
 import { dynamoApiKeys } from '../../adapters/dynamo/api-keys.ts';
 import { dynamoExecutions } from '../../adapters/dynamo/executions.ts';
-import { dynamoIdentities } from '../../adapters/dynamo/identities.ts';
+import { dynamoHolders, dynamoIdentities } from '../../adapters/dynamo/identities.ts';
 import { dynamoLive } from '../../adapters/dynamo/live.ts';
+import { dynamoRestrictions } from '../../adapters/dynamo/security.ts';
 import { invokeLater } from '../../adapters/lambda/invoke.ts';
 import { type ClientMessage, clientMessage } from '../../contracts/live.ts';
 import { visibleRow } from '../../core/execution/view.ts';
 import type { Actor } from '../../core/identity/actor.ts';
-import { currentActor } from '../../core/identity/current.ts';
 import { frame } from '../../core/live/deliver.ts';
+import { currentHolder, lookAgainAt } from '../../core/live/look-again.ts';
 import { readConfiguration } from '../../runtime/configuration.ts';
 import { environmentOf } from '../../runtime/environment.ts';
 import { isThroughFrontDoor } from '../../runtime/front-door.ts';
@@ -23,9 +24,13 @@ const executions = dynamoExecutions({ executions: environment.EXECUTIONS_TABLE, 
 const close = closeConnection(environment.LIVE_ENDPOINT);
 const stores = {
   identities: dynamoIdentities({ identity: environment.IDENTITY_TABLE }),
+  holders: dynamoHolders({ identity: environment.IDENTITY_TABLE, ephemera: environment.EPHEMERA_TABLE }),
   keys: dynamoApiKeys({ identity: environment.IDENTITY_TABLE }),
+  restrictions: dynamoRestrictions(environment.SECURITY_TABLE),
 };
-const { roles: granted } = readConfiguration().security.authorization;
+const { authorization, authentication } = readConfiguration().security;
+const { roles: granted } = authorization;
+const mfaRoles = authentication.mfa.required_for_roles;
 
 /** Sent by those who took rights away. */
 interface LookAgain {
@@ -40,7 +45,7 @@ interface SocketEvent {
 }
 
 export async function handler(event: SocketEvent | LookAgain): Promise<APIGatewayProxyResultV2> {
-  if ('look_again_at' in event) return await lookAgainAt(event.look_again_at);
+  if ('look_again_at' in event) return await lookAgain(event.look_again_at);
   const { connectionId, routeKey } = event.requestContext;
   try {
     if (routeKey === '$connect') return { statusCode: await connect(event) };
@@ -71,23 +76,29 @@ async function connect(event: SocketEvent): Promise<number> {
   return 200;
 }
 
-/** Closes the connections of a user that nothing is left of; an event that comes twice does no harm. */
-async function lookAgainAt(userId: string): Promise<APIGatewayProxyResultV2> {
-  for (const connectionId of await store.connectionsOf(userId)) {
-    const holder = await holderOf(connectionId);
-    if (holder) continue;
-    await close(connectionId);
-    await store.disconnect(connectionId);
-    log.info('connection closed', { connection_id: connectionId, user_id: userId });
-  }
+/** Closes what nothing is left of, and ends what may no longer be followed; an event that comes twice does no harm. */
+async function lookAgain(userId: string): Promise<APIGatewayProxyResultV2> {
+  const { closed, ended } = await lookAgainAt(
+    {
+      ...{ store, close, post, holderOf },
+      mayFollow: async (actor, topic) => (await visibleRow(executions, actor, executionIn(topic))) !== null,
+      onFailure: (connectionId, error) =>
+        log.error('a connection was not looked at', error, { connection_id: connectionId, user_id: userId }),
+    },
+    userId,
+  );
+  for (const connectionId of closed) log.info('connection closed', { connection_id: connectionId, user_id: userId });
+  if (ended > 0) log.info('subscriptions ended', { user_id: userId, count: ended });
   return { statusCode: 200 };
 }
 
 /** Whose connection it is, with the rights of this moment. */
 async function holderOf(connectionId: string): Promise<Actor | null> {
   const then = await store.actorOf(connectionId);
-  return then && (await currentActor(stores, then, granted, clock.now()));
+  return then && (await currentHolder(stores, then, granted, { mfaRoles, now: clock.now() }));
 }
+
+const executionIn = (topic: string): string => topic.slice('execution:'.length);
 
 const refusal = (code: string, detail: string): string => frame({ type: 'error', code, detail });
 
@@ -105,7 +116,7 @@ async function answer(connectionId: string, text: string): Promise<string | null
     return frame({ type: 'unsubscribed', topic: message.topic });
   }
   const actor = await holderOf(connectionId);
-  const executionId = message.topic.slice('execution:'.length);
+  const executionId = executionIn(message.topic);
   const row = actor && (await visibleRow(executions, actor, executionId));
   if (!row) return refusal('not_found', 'There is no such topic, or it is not yours.');
   await post(connectionId, frame({ type: 'subscribed', topic: message.topic, after: message.after }));

@@ -1,7 +1,6 @@
 import type { AuditRecord } from '../../../functions/contracts/audit.ts';
 import { ADMIN_ROLE, type IdentityRecord } from '../../../functions/contracts/identity.ts';
 import type { IdentityStore } from '../../../functions/core/identity/ports.ts';
-import { identityOf } from '../entities.ts';
 
 const isAdmin = (user: IdentityRecord): boolean => user.roles.includes(ADMIN_ROLE) && !user.disabled;
 
@@ -14,10 +13,17 @@ export function memoryIdentities(): IdentityStore & { readonly audit: AuditRecor
     async get(userId) {
       return structuredClone(rows.get(userId) ?? null);
     },
-    async rememberSignIn({ user_id, email, roles }) {
-      const row = { ...(rows.get(user_id) ?? identityOf(user_id)), email, roles: [...roles].sort() };
-      rows.set(user_id, row);
-      return structuredClone(row);
+    async create(row, record) {
+      if (rows.has(row.user_id)) return 'conflict';
+      rows.set(row.user_id, structuredClone(row));
+      audit.push(structuredClone(record));
+      return 'saved';
+    },
+    async holdRoles(before, until) {
+      const row = rows.get(before.user_id);
+      if (row?.audit_length !== before.audit_length) return false;
+      rows.set(row.user_id, { ...row, roles_held_until: until });
+      return true;
     },
     async save(before, after, record) {
       if (rows.get(before.user_id)?.audit_length !== before.audit_length) return 'conflict';
@@ -26,6 +32,9 @@ export function memoryIdentities(): IdentityStore & { readonly audit: AuditRecor
       rows.set(before.user_id, structuredClone(after));
       audit.push(structuredClone(record));
       return 'saved';
+    },
+    async admins() {
+      return [...rows.values()].filter(isAdmin).map((row) => row.user_id);
     },
     async list(limit, cursor) {
       const after = [...rows.values()]

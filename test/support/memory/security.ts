@@ -61,8 +61,10 @@ export function memorySecurity(): SecurityStores & { readonly audit: AuditRecord
         return structuredClone(responses.get(id) ?? null);
       },
       async create(response, record) {
+        if (responses.has(response.response_id)) return 'exists';
         responses.set(response.response_id, structuredClone(response));
         audit.push(record);
+        return 'created';
       },
       async reverse(before, after, record) {
         if (responses.get(before.response_id)?.audit_length !== before.audit_length) return 'conflict';
@@ -77,11 +79,9 @@ export function memorySecurity(): SecurityStores & { readonly audit: AuditRecord
     restrictions: {
       async of(subject, now) {
         const kinds = new Map<ResponseKind, string>();
-        for (const { subject: about, kind, ends_at: endsAt, reversed_at: reversed } of [...responses.values()].sort((a, b) =>
-          a.response_id.localeCompare(b.response_id),
-        )) {
-          if (subjectName(about) !== subject) continue;
-          if (reversed === null && endsAt > now.toISOString()) kinds.set(kind, endsAt);
+        for (const { subject: about, kind, ends_at: endsAt, reversed_at: reversed } of responses.values()) {
+          if (subjectName(about) !== subject || reversed !== null || endsAt <= now.toISOString()) continue;
+          if (endsAt > (kinds.get(kind) ?? '')) kinds.set(kind, endsAt);
         }
         return kinds;
       },

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { request } from 'node:http';
 import { describe, expect, it } from 'vitest';
 import type { RateLimitStatus } from '../../functions/contracts/routes/limits.ts';
+import type { SecurityEvent } from '../../functions/contracts/security-event.ts';
 import { configurationOf } from '../../functions/core/policy/configuration.ts';
 import { as, type Client, call, problemOf, status } from '../support/airlock.ts';
 import { configuration } from '../support/configuration.ts';
@@ -166,5 +167,8 @@ describe('while Valkey does not answer', () => {
       expect(admitted).toBeGreaterThan(0);
       expect(refusal.headers.get('ratelimit')).toContain('"per_endpoint";r=0');
     });
+    const noticed = await admin.call<{ events: SecurityEvent[] }>('GET', '/api/v1/security/events?event_type=limiter_degraded');
+    expect(noticed.body.events.length).toBeGreaterThan(0);
+    for (const { count } of noticed.body.events) expect(count).toBeLessThan(100);
   });
 });
