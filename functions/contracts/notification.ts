@@ -4,6 +4,9 @@ import { approvalNotice } from './approval-notice.ts';
 import { requester, timestamp } from './execution.ts';
 import { approvalId, approvalNoticeId, deliveryId } from './ids.ts';
 
+/** What the log says of a message that reached its recipient by no channel; an alarm counts it. */
+export const MESSAGE_DEAD = 'message dead';
+
 export const CHANNELS = ['email', 'slack', 'sms', 'webhook'] as const;
 export const channel = z.enum(CHANNELS);
 export type Channel = z.infer<typeof channel>;

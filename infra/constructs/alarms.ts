@@ -3,10 +3,11 @@ import { Alarm, ComparisonOperator, type IMetric, Metric, Stats, TreatMissingDat
 import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
 import { ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
-import { FilterPattern, MetricFilter } from 'aws-cdk-lib/aws-logs';
+import { FilterPattern } from 'aws-cdk-lib/aws-logs';
 import { Topic } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
 import type { FunctionName } from '../../functions/contracts/environment.ts';
+import { MESSAGE_DEAD } from '../../functions/contracts/notification.ts';
 import { AUTOMATIC_RESPONSE } from '../../functions/contracts/security-event.ts';
 import type { AirlockFunctions } from './airlock-functions.ts';
 import type { AirlockHttpApi } from './http-api.ts';
@@ -79,12 +80,14 @@ export class Alarms extends Construct {
     );
     this.#any(
       'messages-dead',
-      new MetricFilter(this, 'DeadMessages', {
-        logGroup: props.functions.get('events/send-notifications').lambda.logGroup,
-        filterPattern: FilterPattern.stringValue('$.message', '=', 'message dead'),
-        metricNamespace: 'Airlock',
-        metricName: 'DeadMessages',
-      }).metric({ period: Duration.minutes(5), statistic: Stats.SUM }),
+      props.functions
+        .get('events/send-notifications')
+        .lambda.logGroup.addMetricFilter('DeadMessages', {
+          filterPattern: FilterPattern.stringValue('$.message', '=', MESSAGE_DEAD),
+          metricNamespace: 'Airlock',
+          metricName: 'DeadMessages',
+        })
+        .metric({ statistic: Stats.SUM, period: Duration.minutes(5) }),
       'A message about an approval request reached its recipient by no channel.',
     );
     this.#any(

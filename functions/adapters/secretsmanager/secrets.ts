@@ -15,12 +15,14 @@ export function secretsManagerSecrets(secretId: string, now: () => Date): ReadSe
   let kept: { readonly values: Values; readonly untilMs: number } | null = null;
   return async (reference) => {
     const nowMs = now().getTime();
-    if (!kept || kept.untilMs <= nowMs || !kept.values[reference]) {
+    if (!kept || kept.untilMs <= nowMs || !valueIn(kept.values, reference)) {
       kept = { values: await read(secretId), untilMs: nowMs + KEPT_MS };
     }
-    return kept.values[reference] || null;
+    return valueIn(kept.values, reference);
   };
 }
+
+const valueIn = (all: Values, name: string): string | null => (Object.hasOwn(all, name) && all[name] ? all[name] : null);
 
 /** Never says what is there. */
 async function read(secretId: string): Promise<Values> {

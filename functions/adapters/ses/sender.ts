@@ -5,7 +5,10 @@ import type { NotificationChannels } from '../../core/policy/notification-channe
 import { sendFailureOf } from '../send-failure.ts';
 
 /** One try: whether another one is safe is decided where the message's row is. */
-const client = new SESv2Client({ maxAttempts: 1, requestHandler: { connectionTimeout: 5_000, requestTimeout: 15_000 } });
+const client = new SESv2Client({
+  maxAttempts: 1,
+  requestHandler: { connectionTimeout: 5_000, requestTimeout: 15_000, throwOnRequestTimeout: true },
+});
 
 const utf8 = (Data: string) => ({ Data, Charset: 'UTF-8' });
 

@@ -6,7 +6,10 @@ import type { NotificationChannels } from '../../core/policy/notification-channe
 import { sendFailureOf } from '../send-failure.ts';
 
 /** One try: whether another one is safe is decided where the message's row is. */
-const client = new SNSClient({ maxAttempts: 1, requestHandler: { connectionTimeout: 5_000, requestTimeout: 15_000 } });
+const client = new SNSClient({
+  maxAttempts: 1,
+  requestHandler: { connectionTimeout: 5_000, requestTimeout: 15_000, throwOnRequestTimeout: true },
+});
 
 /** Only to numbers that the owner's configuration names, now: whoever was taken out of it since hears nothing. */
 export function snsSender({ numbers }: NonNullable<NotificationChannels['sms']>): ChannelSender {

@@ -7,6 +7,7 @@ import * as routes from '../../contracts/routes/slack.ts';
 import type { Actor } from '../../core/identity/actor.ts';
 import { permissionsOf } from '../../core/identity/actor.ts';
 import { authorize } from '../../core/identity/authorize.ts';
+import { wantSecondFactor } from '../../core/identity/current.ts';
 import { linkTo } from '../../core/notification/message.ts';
 import { slackNoteOf } from '../../core/notification/slack.ts';
 import { isFromSlack, permitInSlack, pressIn, type SlackPress } from '../../core/notification/slack-interaction.ts';
@@ -72,8 +73,7 @@ async function whyNotDecided(press: SlackPress, connection: Connection): Promise
   if (!permit.may) return permit.because;
   const { user_id, email, roles, teams, trusted_agent, owner_id } = permit.person;
   // Slack has no second factor of ours.
-  if (roles.some((role) => mfa.required_for_roles.includes(role)))
-    return 'Your role signs in with a second factor. Sign in to decide.';
+  if (wantSecondFactor(roles, mfa.required_for_roles)) return 'Your role signs in with a second factor. Sign in to decide.';
   const actor: Actor = {
     ...{ user_id, email, roles, teams, trusted_agent, owner_id },
     permissions: permissionsOf(roles, security.authorization.roles),

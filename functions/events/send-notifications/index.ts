@@ -6,6 +6,7 @@ import { sesSender } from '../../adapters/ses/sender.ts';
 import { slackSender } from '../../adapters/slack/sender.ts';
 import { snsSender } from '../../adapters/sns/sender.ts';
 import { webhookSender } from '../../adapters/webhook/sender.ts';
+import { MESSAGE_DEAD } from '../../contracts/notification.ts';
 import { deliver } from '../../core/notification/deliver.ts';
 import type { ChannelSenders } from '../../core/notification/ports.ts';
 import { readConfiguration } from '../../runtime/configuration.ts';
@@ -56,6 +57,6 @@ async function send(deliveryId: string): Promise<void> {
   const { outcome, next } = await deliver(parts, deliveryId);
   if (outcome === 'nothing') return;
   const told = { delivery_id: deliveryId, outcome, next: next?.delivery_id };
-  if (outcome === 'dead') log.warn('message dead', told);
+  if (outcome === 'dead') log.warn(MESSAGE_DEAD, told);
   else log.info('message handled', told);
 }
