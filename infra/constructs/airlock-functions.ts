@@ -31,6 +31,8 @@ interface Props {
 
 /** API Gateway waits 30 s; a function that answers later answers nobody. */
 const API_TIMEOUT = Duration.seconds(29);
+/** Open WebSockets, whose they are, and what they follow. */
+const CONNECTIONS = ['connection#*', 'connections-of#*', 'topic#*'];
 const TASK_TIMEOUT = Duration.seconds(30);
 /** Below the time after which a message is taken from whoever holds it. */
 const SENDER_TIMEOUT = Duration.seconds(75);
@@ -88,7 +90,7 @@ export class AirlockFunctions extends Construct {
     this.#mayAuthenticate(executions);
     tables.executions.allow(executions.lambda, 'GetItem', 'PutItem', 'UpdateItem', 'Query');
     tables.audit.allow(executions.lambda, 'PutItem', 'Query');
-    tables.ephemera.allow(executions.lambda, 'GetItem', 'PutItem', 'UpdateItem');
+    tables.ephemera.allowOn(['idempotency#*', 'upload#*'], executions.lambda, 'GetItem', 'PutItem', 'UpdateItem');
     tables.sandboxes.allow(executions.lambda, 'GetItem');
     this.#mayWrite(bucket, executions, 'manifests', 'blobs');
     this.#mayList(bucket, executions, 'blobs');
@@ -102,7 +104,7 @@ export class AirlockFunctions extends Construct {
       ...this.#objects(),
     });
     this.#mayAuthenticate(files);
-    tables.ephemera.allow(files.lambda, 'PutItem');
+    tables.ephemera.allowOn('upload#*', files.lambda, 'PutItem');
     this.#mayWrite(bucket, files, 'uploads');
 
     const approvals = this.#add('api/approvals', API_TIMEOUT, functions, {
@@ -138,8 +140,9 @@ export class AirlockFunctions extends Construct {
     this.#props.signIn.maySignIn(auth);
     auth.mayInvoke('live/socket', 'tasks/check-limits');
     // Rows of people only: the verification keys lie in the same table.
-    tables.identity.allowOn('user#*', auth.lambda, 'GetItem', 'UpdateItem');
-    tables.identity.allowOn('admins', auth.lambda, 'UpdateItem');
+    tables.identity.allowOn('user#*', auth.lambda, 'GetItem');
+    // One statement for what one transaction writes.
+    tables.identity.allowOn(['user#*', 'admins'], auth.lambda, 'UpdateItem');
     this.#mayAuthenticate(auth);
 
     const identity = this.#add('api/identity', API_TIMEOUT, undefined, {
@@ -153,8 +156,7 @@ export class AirlockFunctions extends Construct {
     // Not the verification keys, which lie in the same table.
     tables.identity.allow(identity.lambda, 'Query');
     tables.identity.allowOn('key_*', identity.lambda, 'PutItem', 'UpdateItem');
-    tables.identity.allowOn('user#*', identity.lambda, 'UpdateItem');
-    tables.identity.allowOn('admins', identity.lambda, 'UpdateItem');
+    tables.identity.allowOn(['user#*', 'admins'], identity.lambda, 'UpdateItem');
     tables.ephemera.allowOn('key-usage#*', identity.lambda, 'GetItem');
     tables.audit.allow(identity.lambda, 'PutItem');
     this.#props.signIn.mayManageUsers(identity);
@@ -192,7 +194,7 @@ export class AirlockFunctions extends Construct {
 
     const live = this.#add('api/live', API_TIMEOUT, functions, { ...this.#signedIn(), ...this.#valkey() });
     this.#mayAuthenticate(live);
-    tables.ephemera.allow(live.lambda, 'PutItem');
+    tables.ephemera.allowOn('live-ticket#*', live.lambda, 'PutItem');
 
     const security = this.#add('api/security', API_TIMEOUT, functions, {
       ...this.#signedIn(),
@@ -227,7 +229,8 @@ export class AirlockFunctions extends Construct {
       FRONT_DOOR_SECRET: frontDoorSecret,
       LIVE_ENDPOINT: live.endpoint,
     });
-    tables.ephemera.allow(socket.lambda, 'BatchGetItem', 'GetItem', 'PutItem', 'DeleteItem', 'Query');
+    tables.ephemera.allowOn(['live-ticket#*', ...CONNECTIONS], socket.lambda, 'GetItem', 'PutItem', 'DeleteItem', 'Query');
+    tables.ephemera.allowOn('session#*', socket.lambda, 'BatchGetItem');
     tables.executions.allow(socket.lambda, 'GetItem');
     tables.identity.allow(socket.lambda, 'BatchGetItem', 'GetItem');
     tables.security.allowOn('restrictions#*', socket.lambda, 'Query');
@@ -238,7 +241,7 @@ export class AirlockFunctions extends Construct {
       ...catchUpName,
       LIVE_ENDPOINT: live.endpoint,
     });
-    tables.ephemera.allow(push.lambda, 'UpdateItem', 'DeleteItem', 'Query');
+    tables.ephemera.allowOn(CONNECTIONS, push.lambda, 'UpdateItem', 'DeleteItem', 'Query');
     tables.executions.allow(push.lambda, 'GetItem');
     push.mayInvoke('live/catch-up');
     live.mayBePostedToBy(socket, push);
@@ -250,7 +253,7 @@ export class AirlockFunctions extends Construct {
       ...this.#valkey(),
       PUSH_FUNCTION: this.#nameOf('live/push'),
     });
-    tables.ephemera.allow(catchUp.lambda, 'GetItem');
+    tables.ephemera.allowOn('topic#*', catchUp.lambda, 'GetItem');
     tables.executions.allow(catchUp.lambda, 'GetItem');
     this.#mayRead(bucket, catchUp, 'events', 'archive');
     catchUp.mayInvoke('live/push');
@@ -305,7 +308,7 @@ export class AirlockFunctions extends Construct {
     tables.executions.allow(gate.lambda, 'GetItem');
     tables.approvals.allow(gate.lambda, 'GetItem');
     tables.identity.allow(gate.lambda, 'GetItem');
-    tables.ephemera.allow(gate.lambda, 'PutItem');
+    tables.ephemera.allowOn('run-ticket#*', gate.lambda, 'PutItem');
     this.#mayRead(bucket, gate, 'manifests');
     ticketKey.maySign(gate);
 
@@ -324,7 +327,7 @@ export class AirlockFunctions extends Construct {
     );
     tables.executions.allow(dispatcher.lambda, 'GetItem', 'UpdateItem');
     tables.sandboxes.allow(dispatcher.lambda, 'GetItem');
-    tables.ephemera.allow(dispatcher.lambda, 'GetItem', 'Query');
+    tables.ephemera.allowOn(['run-ticket#*', 'topic#*'], dispatcher.lambda, 'GetItem', 'Query');
     tables.audit.allow(dispatcher.lambda, 'PutItem');
     this.#mayRead(bucket, dispatcher, 'manifests', 'blobs', 'events');
     this.#mayWrite(bucket, dispatcher, 'events', 'artifacts');
@@ -355,7 +358,7 @@ export class AirlockFunctions extends Construct {
     );
     tables.executions.allow(cancel.lambda, 'GetItem');
     tables.sandboxes.allow(cancel.lambda, 'GetItem');
-    tables.ephemera.allow(cancel.lambda, 'GetItem');
+    tables.ephemera.allowOn('run-ticket#*', cancel.lambda, 'GetItem');
 
     const probe = this.#add('tasks/probe-sandbox', Duration.minutes(1), network.dispatchers, this.#table('SANDBOXES'));
     tables.sandboxes.allow(probe.lambda, 'GetItem', 'UpdateItem');

@@ -63,8 +63,8 @@ export class SubjectTable extends Construct {
   }
 
   /** The same for items whose partition key is like this. */
-  allowOn(partitionKeys: string, grantee: IGrantable, ...actions: TableAction[]): void {
-    this.#allow(grantee, actions, { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': [partitionKeys] } });
+  allowOn(partitionKeys: string | readonly string[], grantee: IGrantable, ...actions: TableAction[]): void {
+    this.#allow(grantee, actions, { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': [partitionKeys].flat() } });
   }
 
   /** The same, and of those items only these attributes; `UpdateItem` must not answer with the others either. */

@@ -319,6 +319,37 @@ describe('who may do what', () => {
     expect(may.map(([role]) => entryOfRole(role)).sort()).toEqual(writers);
   });
 
+  it.each([
+    ['any row', []],
+    ['session#*', ['api/auth']],
+    ['challenge#*', ['api/auth']],
+    ['page-session#*', ['api/auth']],
+    ['run-ticket#*', ['tasks/issue-ticket']],
+    ['live-ticket#*', ['api/live', 'live/socket']],
+    ['topic#*', ['live/push', 'live/socket']],
+    ['upload#*', ['api/executions', 'api/files']],
+    ['idempotency#*', ['api/executions']],
+    ['nonce#*', ['api/approvals']],
+  ])('of the short-lived rows, %s are written by %j', (rows, writers) => {
+    const rowsOf = ({ Condition }: Statement): unknown =>
+      (Condition as Record<string, Record<string, unknown>> | undefined)?.['ForAllValues:StringLike']?.['dynamodb:LeadingKeys'] ??
+      'any row';
+    const may = [...permissions()].filter(([, statements]) =>
+      statements.some(
+        (statement) =>
+          actionsOf(statement).some((action) => /^dynamodb:(Put|Update|Delete|BatchWrite)/.test(action)) &&
+          resourcesOf(statement).some(aboutTable('ephemera')) &&
+          [rowsOf(statement)].flat().includes(rows),
+      ),
+    );
+    expect(may.map(([role]) => entryOfRole(role)).sort()).toEqual(writers);
+    const anyRow = [...permissions().values()]
+      .flat()
+      .filter((statement) => resourcesOf(statement).some(aboutTable('ephemera')) && rowsOf(statement) === 'any row')
+      .filter((statement) => actionsOf(statement).some((action) => action.startsWith('dynamodb:')));
+    expect(anyRow).toEqual([]);
+  });
+
   it('one function asks the user pool for tokens, and opens what it sealed of them', () => {
     const anything = () => true;
     for (const action of ['cognito-idp:AdminInitiateAuth', 'cognito-idp:AdminRespondToAuthChallenge'])

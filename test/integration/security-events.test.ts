@@ -12,7 +12,7 @@ import { accountDigest } from '../../functions/core/security/events.ts';
 import { type Answer, as, type Client, call, clientOf, problemOf, status, submit, until } from '../support/airlock.ts';
 import { configuration } from '../support/configuration.ts';
 import { functionNamed, invoke, lambda, output, tables } from '../support/faults.ts';
-import { newUser, somebody } from '../support/people.ts';
+import { newUser, signInWith, somebody } from '../support/people.ts';
 
 type Events = { events: SecurityEvent[]; next_cursor: string | null };
 
@@ -105,8 +105,9 @@ describe('what is noticed', () => {
     expect(ofAccount.map(({ endpoint }) => endpoint)).toEqual(['answerChallenge']);
   });
 
-  it('is a refresh token that was copied: the sessions of its owner end', async () => {
+  it('is a refresh token that was copied: its session ends at once, and then the others of its owner', async () => {
     const user = await somebody('developer');
+    const other = { ...user, call: clientOf((await signInWith(user)).access_token).call };
     expect((await call('POST', '/api/v1/auth/refresh', { refresh_token: user.refreshToken })).status).toBe(200);
     const session = user.refreshToken.split('_')[1] ?? '';
     await tables.send(
@@ -119,11 +120,12 @@ describe('what is noticed', () => {
       }),
     );
     expect((await call('POST', '/api/v1/auth/refresh', { refresh_token: user.refreshToken })).status).toBe(401);
-    expect(await meOf(user)).toBe(200);
+    expect(await meOf({ ...user, call: clientOf(user.token).call })).toBe(401);
+    expect(await meOf(other)).toBe(200);
     await invoke('events/security-monitor', {});
     const [seen] = await eventsOf(`event_type=credential_copied&user_id=${user.user_id}`);
     expect(seen).toMatchObject({ severity: 'high', endpoint: 'refresh' });
-    await until('the end of the sessions', async () => (await meOf({ ...user, call: clientOf(user.token).call })) === 401, 5000);
+    await until('the end of the sessions', async () => (await meOf(other)) === 401, 5000);
   });
 
   it('is a key in a network it was never used in, also of IPv6: it is slowed down', async () => {
