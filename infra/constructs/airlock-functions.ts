@@ -458,7 +458,9 @@ export class AirlockFunctions extends Construct {
 
     const keyRotation = this.#add('events/key-rotation', TASK_TIMEOUT, undefined, this.#table('IDENTITY', 'AUDIT'));
     tables.identity.allow(keyRotation.lambda, 'Query');
+    tables.identity.allowOn('user#*', keyRotation.lambda, 'GetItem');
     tables.identity.allowOn('key_*', keyRotation.lambda, 'UpdateItem');
+    this.#mayMail(keyRotation);
     tables.audit.allow(keyRotation.lambda, 'PutItem');
 
     const { pool } = signIn;
@@ -471,7 +473,7 @@ export class AirlockFunctions extends Construct {
 
   /** The one who speaks to the outside, outside the VPC: it reads what it tells of, and writes what became of telling it. */
   #sender(): void {
-    const { data, channels, settings } = this.#props;
+    const { data, channels } = this.#props;
     const sender = this.#add('events/send-notifications', SENDER_TIMEOUT, undefined, {
       ...this.#table('NOTIFICATIONS', 'APPROVALS'),
       ...this.#channels(),
@@ -479,20 +481,25 @@ export class AirlockFunctions extends Construct {
     data.tables.notifications.allow(sender.lambda, 'GetItem', 'PutItem', 'Query');
     data.tables.approvals.allow(sender.lambda, 'GetItem');
     this.#mayReadChannelsSecret(sender);
-    if (channels.email) {
-      // The emulator checks sending against `*`, and knows no such condition. In its sandbox SES asks for the recipient's identity, too.
-      if (settings.stage.isEmulated) sender.allow(['ses:SendEmail'], ['*']);
-      else {
-        const identities = Stack.of(this).formatArn({ service: 'ses', resource: 'identity', resourceName: '*' });
-        sender.allow(['ses:SendEmail'], [identities], { StringEquals: { 'ses:FromAddress': channels.email.from_address } });
-      }
-    }
+    this.#mayMail(sender);
     // A phone number is no resource; every topic is one, and none is meant.
     if (channels.sms) {
       sender.allow(['sns:Publish'], ['*']);
       const topics = new PolicyStatement({ effect: Effect.DENY, actions: ['sns:Publish'], resources: ['arn:*:sns:*:*:*'] });
       sender.lambda.addToRolePolicy(topics);
     }
+  }
+
+  #mayMail(sender: AirlockFunction<FunctionName>): void {
+    const { channels, settings } = this.#props;
+    if (!channels.email) return;
+    // The emulator checks sending against `*`, and knows no such condition. In its sandbox SES asks for the recipient's identity, too.
+    if (settings.stage.isEmulated) {
+      sender.allow(['ses:SendEmail'], ['*']);
+      return;
+    }
+    const identities = Stack.of(this).formatArn({ service: 'ses', resource: 'identity', resourceName: '*' });
+    sender.allow(['ses:SendEmail'], [identities], { StringEquals: { 'ses:FromAddress': channels.email.from_address } });
   }
 
   #channels() {

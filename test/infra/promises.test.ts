@@ -479,7 +479,7 @@ describe('who may do what', () => {
   });
 
   it('mail is sent by one function, under the one address that the configuration names; text messages only where it names numbers', () => {
-    expect(whoMay('ses:SendEmail')).toEqual(['events/send-notifications']);
+    expect(whoMay('ses:SendEmail')).toEqual(['events/key-rotation', 'events/send-notifications']);
     const sending = [...permissions().values()].flat().find((statement) => actionsOf(statement).includes('ses:SendEmail'));
     expect(sending?.Condition).toEqual({ StringEquals: { 'ses:FromAddress': 'approvals@airlock.example.com' } });
     expect(whoMay('sns:Publish')).toEqual([]);

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { ApiKeyView } from '../../functions/contracts/api-key.ts';
 import { type Answer, as, type Client, call, problemOf } from '../support/airlock.ts';
 import { invoke, output, tables } from '../support/faults.ts';
+import { mailTo } from '../support/inbox.ts';
 import { somebody } from '../support/people.ts';
 
 type Created = { key: string; api_key: ApiKeyView };
@@ -89,6 +90,8 @@ describe('an API key', () => {
       }),
     );
     expect((await invoke('events/key-rotation', {})).told).toContain(due.key_id);
+    const mail = await mailTo(owner.email, ({ text }) => text.includes(due.key_id));
+    expect(mail.subject).toContain('is due for rotation');
     expect((await invoke('events/key-rotation', {})).told).not.toContain(due.key_id);
     const listed = await owner.call<{ api_keys: ApiKeyView[] }>('GET', '/api/v1/api-keys');
     expect(listed.body.api_keys).toMatchObject([{ status: 'rotation_due', rotation_told_at: expect.any(String) }]);

@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { actorOf, NOW } from '../../../test/support/entities.ts';
+import { actorOf, identityOf, NOW } from '../../../test/support/entities.ts';
 import { memoryApiKeys } from '../../../test/support/memory/api-keys.ts';
 import { randomHex } from '../../../test/support/random.ts';
 import { findChainFault } from '../audit/chain.ts';
-import { tellOwners } from './key-rotation.ts';
+import type { Email } from '../notification/email.ts';
+import { type TellingParts, tellOwners as tell } from './key-rotation.ts';
 import { type ApiKeyStore, makeKey, revokeKey, rotateKey } from './keys.ts';
 
 const DAY_MS = 24 * 3600_000;
@@ -16,6 +17,10 @@ async function added(store: ApiKeyStore, request: { expires_in_days?: number } =
   await store.create(row, record);
   return row;
 }
+
+const nobody: Omit<TellingParts, 'keys'> = { identities: { get: async () => null }, mail: null, onUnsent: () => {} };
+const tellOwners = (keys: TellingParts['keys'], now: Date, more: Partial<TellingParts> = {}) =>
+  tell({ ...nobody, keys, ...more }, now);
 
 describe('the owner of a key that is due for rotation', () => {
   it('is told once, with a record of it, however often and by how many one looks', async () => {
@@ -59,5 +64,27 @@ describe('the owner of a key that is due for rotation', () => {
     const save = async () => 'conflict' as const;
     expect(await tellOwners({ ...store, save }, later(90))).toEqual([]);
     expect(await tellOwners(store, later(90))).toEqual([id]);
+  });
+
+  it('gets a mail, before it counts as told; one that cannot be sent is tried again while the key works', async () => {
+    const store = memoryApiKeys();
+    const { key_id: id } = await added(store);
+    const identities = { get: async () => identityOf(owner.user_id, { email: 'dev@example.org' }) };
+    const sent: [string, Email][] = [];
+    const unsent: string[] = [];
+    const onUnsent = (keyId: string) => void unsent.push(keyId);
+    const fails = async () => {
+      throw new Error('no mail today');
+    };
+    expect(await tellOwners(store, later(90), { identities, mail: fails, onUnsent })).toEqual([]);
+    expect(unsent).toEqual([id]);
+    const mail = async (to: string, email: Email) => void sent.push([to, email]);
+    expect(await tellOwners(store, later(91), { identities, mail, onUnsent })).toEqual([id]);
+    expect(await tellOwners(store, later(91), { identities, mail, onUnsent })).toEqual([]);
+    expect(sent).toMatchObject([
+      ['dev@example.org', { subject: 'Your API key "ci" is due for rotation', text: expect.stringContaining(id) }],
+    ]);
+    const late = await added(store);
+    expect(await tellOwners(store, later(200), { identities, mail: fails, onUnsent })).toEqual([late.key_id]);
   });
 });

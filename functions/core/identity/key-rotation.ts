@@ -1,10 +1,14 @@
 /**
- * The owner of a key that is due for rotation is told once: the key's row says when, and its audit chain holds the record. Whoever brings
- * messages to people goes by that record.
+ * The owner of a key that is due for rotation is told: by mail, where mail is sent, and once. The key's row says when, and its audit chain
+ * holds the record.
  */
 import type { ApiKeyRecord } from '../../contracts/api-key.ts';
 import { appendToChain } from '../audit/chain.ts';
+import type { Email } from '../notification/email.ts';
+import { shown } from '../notification/shown.ts';
+import { html } from '../text/html.ts';
 import type { ApiKeyStore, KeyChange } from './keys.ts';
+import type { IdentityStore } from './ports.ts';
 
 /** Whether there will be something to say. One that ends before it is due, was rotated or revoked needs no rotation. */
 export const isWatched = (key: ApiKeyRecord): boolean =>
@@ -23,14 +27,50 @@ export function tellOfRotation(before: ApiKeyRecord, now: Date): KeyChange | nul
   return { after: { ...before, rotation_told_at: at, ...end }, record };
 }
 
-const AT_ONCE = 100;
+export interface TellingParts {
+  readonly keys: Pick<ApiKeyStore, 'dueForRotation' | 'save'>;
+  readonly identities: Pick<IdentityStore, 'get'>;
+  /** Throws what failed; null: nobody set up mail, and the record is all there is. */
+  readonly mail: ((to: string, email: Email) => Promise<void>) | null;
+  readonly onUnsent: (keyId: string, error: unknown) => void;
+}
 
-/** A key that somebody changes at the same moment is looked at again next time. */
-export async function tellOwners(keys: Pick<ApiKeyStore, 'dueForRotation' | 'save'>, now: Date): Promise<string[]> {
+const AT_ONCE = 100;
+const NAME_MAX = 100;
+
+/**
+ * Mail first, then the record: whoever dies in between tells twice, and nobody is told never. What cannot be sent is tried again the next
+ * hour, for as long as the key works. A key that somebody changes at the same moment is looked at again as well.
+ */
+export async function tellOwners({ keys, identities, mail, onUnsent }: TellingParts, now: Date): Promise<string[]> {
   const told: string[] = [];
   for (const before of await keys.dueForRotation(now, AT_ONCE)) {
     const change = tellOfRotation(before, now);
-    if (change && (await keys.save(before, change.after, change.record)) === 'saved') told.push(before.key_id);
+    if (!change) continue;
+    const owner = await identities.get(before.owner_id);
+    if (mail && owner && owner.email !== '' && !owner.disabled) {
+      try {
+        await mail(owner.email, rotationMail(before));
+      } catch (error) {
+        onUnsent(before.key_id, error);
+        if (now.toISOString() < before.ends_at) continue;
+      }
+    }
+    if ((await keys.save(before, change.after, change.record)) === 'saved') told.push(before.key_id);
   }
   return told;
+}
+
+export function rotationMail({ key_id, name, ends_at }: ApiKeyRecord): Email {
+  const title = `Your API key "${shown(name, NAME_MAX)}" is due for rotation`;
+  const lead = `It works until ${ends_at}. Sign in and rotate it, put the new key where the old one is used, then revoke the old one.`;
+  const how = `POST /api/v1/api-keys/${key_id}/rotate`;
+  return {
+    subject: title,
+    text: `${lead}\n\n${how}\n\nNobody asks you for the key itself.\n`,
+    html: html`<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="color-scheme" content="light dark"><title>${title}</title></head>
+<body><main><h1>${title}</h1><p>${lead}</p><p><code>${how}</code></p><p>Nobody asks you for the key itself.</p></main></body></html>
+`.html,
+  };
 }
