@@ -158,5 +158,7 @@ const PUBLIC = [
   'renewPageSession',
   'beginPageSignIn',
   'finishPageSignIn',
+  // Signed by Slack, over its bytes.
+  'slackInteraction',
   'health',
 ];
