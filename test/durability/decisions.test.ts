@@ -8,7 +8,7 @@ import { killWorkersOf, reconciling } from '../support/faults.ts';
 
 const KILL_POINTS = process.env.AIRLOCK_SOAK === '1' ? 200 : 20;
 /** Of so many one is approved, and takes a sandbox; the others are denied. */
-const ONE_RUNS_IN = 5;
+const ONE_RUNS_IN = 7;
 const AT_ONCE = 10;
 const PATIENT_MS = 900_000;
 

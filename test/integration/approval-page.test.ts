@@ -154,27 +154,28 @@ describe('the pages', () => {
       justification: 'why not',
       label: 'axe',
     });
-    for (const size of ['phone', 'desk'] as const) {
-      for (const dark of [false, true]) {
-        const { page, complaints } = await visit(browser, { size, script: true, dark });
-        await page.goto(`/approvals/${submitted.approval_id}`);
-        const about = `${size} ${dark ? 'dark' : 'light'}`;
-        expect(await accessibilityFaults(page), `sign-in, ${about}`).toEqual([]);
-        await signInOnPage(page, userOf('approver'));
-        await page.waitForURL(`**/approvals/${submitted.approval_id}`);
-        expect(await accessibilityFaults(page), `request, ${about}`).toEqual([]);
-        expect(await isTooWide(page), `request, ${about}`).toBe(false);
-        await page.goto('/approvals?show=open');
-        expect(await accessibilityFaults(page), `list, ${about}`).toEqual([]);
-        expect(await isTooWide(page), `list, ${about}`).toBe(false);
-        await page.goto('/approvals/apr_nothing');
-        expect(await accessibilityFaults(page), `refusal, ${about}`).toEqual([]);
-        expect(
-          complaints.filter((complaint) => !complaint.includes('404')),
-          about,
-        ).toEqual([]);
-        await page.context().close();
-      }
+    for (const [size, dark] of [
+      ['phone', false],
+      ['desk', true],
+    ] as const) {
+      const { page, complaints } = await visit(browser, { size, script: true, dark });
+      await page.goto(`/approvals/${submitted.approval_id}`);
+      const about = `${size} ${dark ? 'dark' : 'light'}`;
+      expect(await accessibilityFaults(page), `sign-in, ${about}`).toEqual([]);
+      await signInOnPage(page, userOf('approver'));
+      await page.waitForURL(`**/approvals/${submitted.approval_id}`);
+      expect(await accessibilityFaults(page), `request, ${about}`).toEqual([]);
+      expect(await isTooWide(page), `request, ${about}`).toBe(false);
+      await page.goto('/approvals?show=open');
+      expect(await accessibilityFaults(page), `list, ${about}`).toEqual([]);
+      expect(await isTooWide(page), `list, ${about}`).toBe(false);
+      await page.goto('/approvals/apr_nothing');
+      expect(await accessibilityFaults(page), `refusal, ${about}`).toEqual([]);
+      expect(
+        complaints.filter((complaint) => !complaint.includes('404')),
+        about,
+      ).toEqual([]);
+      await page.context().close();
     }
   });
 

@@ -79,65 +79,63 @@ describe('the audit', () => {
     expect((await call('GET', '/api/v1/audit')).status).toBe(401);
   });
 
-  it('shows every change to a record, and every record that is gone or new', async () => {
-    const { execution_id: id } = await submit({ language: 'bash', code: 'echo never' });
+  it('shows every change to a record, every record that is gone, new, or put into an anchored hour, and nothing else', async () => {
     const TableName = output('AuditTableName');
-    const Key = { entity_id: id, sequence: 1 };
-    const { Item: first } = await tables.send(new GetCommand({ TableName, Key }));
-    expect(faultsOf(await verify(), id)).toEqual([]);
+    const submitted = async () => (await submit({ language: 'bash', code: 'echo never' })).execution_id;
+    const [changed, spoilt, deleted, added] = [await submitted(), await submitted(), await submitted(), await submitted()];
+    const keyOf = (entity_id: string, sequence = 1) => ({ entity_id, sequence });
+    const { Item: first } = await tables.send(new GetCommand({ TableName, Key: keyOf(deleted) }));
 
-    await tables.send(
-      new UpdateCommand({
-        ...{ TableName, Key, UpdateExpression: 'SET actor = :other' },
-        ExpressionAttributeValues: { ':other': 'somebody-else' },
-      }),
-    );
-    const changed = await verify();
-    expect(changed.exitCode).toBe(1);
-    expect(faultsOf(changed, id)).toEqual(['record 1 was changed']);
-
-    await tables.send(new UpdateCommand({ TableName, Key, UpdateExpression: 'REMOVE actor' }));
-    expect(faultsOf(await verify(), id)).toEqual([expect.stringMatching(/^record 1 was changed: actor /)]);
-
-    await tables.send(new DeleteCommand({ TableName, Key }));
-    expect(faultsOf(await verify(), id)).toEqual([expect.stringContaining('counts 1 records, found 0')]);
-
-    await tables.send(new PutCommand({ TableName, Item: first }));
-    expect(faultsOf(await verify(), id)).toEqual([]);
-  });
-
-  it('counts the records of standing approvals too', async () => {
-    const id = `std_${randomBytes(32).toString('hex')}`;
+    // A standing approval, as its row counts it.
+    const standing = `std_${randomBytes(32).toString('hex')}`;
     const draft = { action: 'standing_granted', actor: 'somebody', at: new Date().toISOString(), details: {} };
-    const { record, end } = appendToChain(id, EMPTY_CHAIN, draft);
-    const row = { TableName: output('ApprovalsTableName'), Key: { approval_id: id } };
-    const place = { TableName: output('AuditTableName'), Key: { entity_id: id, sequence: 1 } };
+    const { record, end } = appendToChain(standing, EMPTY_CHAIN, draft);
+    const row = { TableName: output('ApprovalsTableName'), Key: { approval_id: standing } };
     await tables.send(new PutCommand({ TableName: row.TableName, Item: { ...row.Key, ...end } }));
-    await tables.send(new PutCommand({ TableName: place.TableName, Item: { ...record, hour: hourOf(record.at) } }));
-    try {
-      expect(faultsOf(await verify(), id)).toEqual([]);
-      await tables.send(new DeleteCommand(place));
-      expect(faultsOf(await verify(), id)).toEqual([expect.stringContaining('counts 1 records, found 0')]);
-    } finally {
-      await tables.send(new DeleteCommand(row));
-      await tables.send(new DeleteCommand(place));
-    }
-  });
+    await tables.send(new PutCommand({ TableName, Item: { ...record, hour: hourOf(record.at) } }));
 
-  it('is anchored hour by hour: what is put into an hour afterwards shows', async () => {
     await invoke('events/audit-anchor', {});
-    const { found } = await verify();
-    expect(found.anchors).toBeGreaterThan(0);
-    const { execution_id: id } = await submit({ language: 'bash', code: 'echo never' });
-    const at = `${found.last_anchored_hour}:30:00.000Z`;
-    const forged = { entity_id: id, sequence: 99, action: 'approved', actor: 'nobody', at, details: {}, previous_hash: 'x' };
-    const TableName = output('AuditTableName');
+    const before = await verify();
+    const all = [changed, spoilt, deleted, added, standing];
+    for (const id of all) expect(faultsOf(before, id)).toEqual([]);
+    expect(before.found.anchors).toBeGreaterThan(0);
+    const at = `${before.found.last_anchored_hour}:30:00.000Z`;
+    const forged = { ...keyOf(added, 99), action: 'approved', actor: 'nobody', at, details: {}, previous_hash: 'x' };
+
+    const edit = (entity_id: string, more: object) => ({ TableName, Key: keyOf(entity_id), ...more });
+    const value = { ExpressionAttributeValues: { ':other': 'somebody-else' } };
+    await tables.send(new UpdateCommand({ ...edit(changed, { UpdateExpression: 'SET actor = :other' }), ...value }));
+    await tables.send(new UpdateCommand({ ...edit(spoilt, { UpdateExpression: 'REMOVE actor' }) }));
+    await tables.send(new DeleteCommand({ TableName, Key: keyOf(deleted) }));
+    await tables.send(new DeleteCommand({ TableName, Key: keyOf(standing) }));
     await tables.send(new PutCommand({ TableName, Item: { ...forged, hash: 'f'.repeat(64), hour: hourOf(at) } }));
     try {
-      expect(faultsOf(await verify(), id)).toContain(`record 99 was put into ${found.last_anchored_hour} after it was anchored`);
+      const found = await verify();
+      expect(found.exitCode).toBe(1);
+      expect(faultsOf(found, changed)).toEqual(['record 1 was changed']);
+      expect(faultsOf(found, spoilt)).toEqual([expect.stringMatching(/^record 1 was changed: actor /)]);
+      expect(faultsOf(found, deleted)).toEqual([expect.stringContaining('counts 1 records, found 0')]);
+      expect(faultsOf(found, standing)).toEqual([expect.stringContaining('counts 1 records, found 0')]);
+      expect(faultsOf(found, added)).toContain(`record 99 was put into ${before.found.last_anchored_hour} after it was anchored`);
+      // One that is no record any more hides none of the others from an auditor.
+      const read = await (await as('admin')).call<Page>('GET', `/api/v1/audit?action=submitted&limit=50`);
+      expect(read.status).toBe(200);
+      expect(read.body.records.map(({ entity_id }) => entity_id)).not.toContain(spoilt);
+      expect(read.body.records.length).toBeGreaterThan(0);
     } finally {
-      await tables.send(new DeleteCommand({ TableName, Key: { entity_id: id, sequence: 99 } }));
+      const actor = String(first?.actor);
+      for (const id of [changed, spoilt])
+        await tables.send(
+          new UpdateCommand({
+            ...edit(id, { UpdateExpression: 'SET actor = :actor' }),
+            ExpressionAttributeValues: { ':actor': actor },
+          }),
+        );
+      await tables.send(new PutCommand({ TableName, Item: first }));
+      await tables.send(new DeleteCommand({ TableName, Key: keyOf(added, 99) }));
+      await tables.send(new DeleteCommand(row));
     }
-    expect(faultsOf(await verify(), id)).toEqual([]);
+    const after = await verify();
+    for (const id of all) expect(faultsOf(after, id)).toEqual([]);
   });
 });
