@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import type { ApprovalView } from '../../functions/contracts/approval.ts';
-import { approvalOf, as, finished, submit } from '../support/airlock.ts';
+import { approvalOf, as, finished, submit, until } from '../support/airlock.ts';
 import { killWorkersOf, reconciling } from '../support/faults.ts';
 
 const KILL_POINTS = process.env.AIRLOCK_SOAK === '1' ? 200 : 20;
@@ -52,7 +52,9 @@ it(
             ? { status: 'completed', output: `point ${index}\n` }
             : { status: 'cancelled', error: { code: 'approval_denied' } },
         );
-        expect((await approvalOf(submitted)).decisions, about).toMatchObject([{ decision }]);
+        // Whoever answers this may be killed at another point just now.
+        const view = await until('the request', () => approvalOf(submitted).catch(() => null), PATIENT_MS);
+        expect(view.decisions, about).toMatchObject([{ decision }]);
         const starts = result.audit_trail.filter((entry) => entry.action === 'run_started').length;
         expect(starts, about).toBe(decision === 'approve' ? 1 : 0);
       }
