@@ -1,7 +1,7 @@
 import { createServer, type RequestListener, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { afterEach, expect, it } from 'vitest';
-import { maxBodyBytes } from './edge-rules.ts';
+import { afterEach, expect, it, vi } from 'vitest';
+import { maxBodyBytes, mostPassedOn, mostWaiting } from './edge-rules.ts';
 import { createEdgeServer } from './edge-server.ts';
 
 const closers: (() => void)[] = [];
@@ -49,6 +49,68 @@ it('without an API the answer is a problem that says so', async () => {
   const answer = await send(edge, '/api/v1/things');
   expect(answer.status).toBe(503);
   expect(JSON.parse(answer.body)).toMatchObject({ title: 'Service Unavailable', code: 'upstream_unavailable' });
+});
+
+it('only so many are passed on at once, and the others have their turn', async () => {
+  const held: (() => void)[] = [];
+  const edge = await edgeBefore((_request, response) => held.push(() => response.end('done')));
+  const answers = Array.from({ length: mostPassedOn + 3 }, () => send(edge, '/api/v1/things'));
+  await vi.waitFor(() => expect(held).toHaveLength(mostPassedOn));
+  for (const finish of held.splice(0, 3)) finish();
+  await vi.waitFor(() => expect(held).toHaveLength(mostPassedOn));
+  for (const finish of held) finish();
+  expect((await Promise.all(answers)).map(({ status, body }) => `${status} ${body}`)).toEqual(answers.map(() => '200 done'));
+});
+
+it('a flood is told to come again, and those who wait on purpose or send slowly take nobody’s turn', async () => {
+  const reached: string[] = [];
+  const edge = await edgeBefore((incoming, response) => {
+    reached.push(incoming.url?.slice(incoming.url.indexOf('/api')) ?? '');
+    if (incoming.url?.endsWith('/quick')) response.end();
+  });
+  const slow = request({
+    port: edge,
+    host: '127.0.0.1',
+    path: '/api/v1/slow',
+    method: 'POST',
+    headers: { 'content-length': '9' },
+  });
+  slow.on('error', () => undefined).write('half');
+  const flood = Array.from({ length: mostPassedOn - 1 }, () => send(edge, '/api/v1/things').catch(() => null));
+  for (let polls = 0; polls < mostPassedOn; polls += 1) void send(edge, '/api/v1/things?wait=20').catch(() => null);
+  await vi.waitFor(() => expect(reached).toHaveLength(2 * mostPassedOn - 1));
+  // One turn is left: had a poll or the slow sender taken it, this would wait for ever.
+  expect((await send(edge, '/api/v1/quick')).status).toBe(200);
+
+  for (let more = 0; more < mostWaiting + 1; more += 1) flood.push(send(edge, '/api/v1/things').catch(() => null));
+  const refused = await Promise.race(flood.concat(send(edge, '/api/v1/things')));
+  expect(refused).toMatchObject({ status: 503, headers: { 'retry-after': '1' } });
+  expect(JSON.parse(refused?.body ?? '')).toMatchObject({ code: 'overloaded' });
+});
+
+it('who went away while it waited is not passed on', async () => {
+  const reached: string[] = [];
+  const held: (() => void)[] = [];
+  const lines: string[] = [];
+  const api = createServer((incoming, response) => {
+    reached.push(incoming.url ?? '');
+    held.push(() => response.end());
+  });
+  const edge = await edgeTo(`http://127.0.0.1:${await listen(api)}`, (line) => lines.push(line));
+  const first = Array.from({ length: mostPassedOn }, () => send(edge, '/api/v1/things'));
+  await vi.waitFor(() => expect(held).toHaveLength(mostPassedOn));
+  const gone = request({ port: edge, host: '127.0.0.1', path: '/api/v1/gone' });
+  gone.on('error', () => undefined).end();
+  await new Promise((sent) => gone.once('finish', sent));
+  const last = send(edge, '/api/v1/last');
+  gone.destroy();
+  await vi.waitFor(() => expect(lines.join('\n')).toContain('/gone cut off'));
+  for (const finish of held.splice(0)) finish();
+  await Promise.all(first);
+  await vi.waitFor(() => expect(reached.at(-1)).toContain('/last'));
+  for (const finish of held) finish();
+  await last;
+  expect(reached.join()).not.toContain('/gone');
 });
 
 it('a ticket in a query is not logged', async () => {

@@ -1,10 +1,14 @@
-import { Agent, createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { Agent, createServer, type IncomingMessage, type OutgoingHttpHeaders, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { Transform } from 'node:stream';
+import { Readable } from 'node:stream';
 import { createProxyServer } from 'http-proxy-3';
+import pLimit from 'p-limit';
 import {
   type EdgeConfiguration,
+  isLongPoll,
   maxBodyBytes,
+  mostPassedOn,
+  mostWaiting,
   type Problem,
   pathOf,
   problems,
@@ -22,6 +26,8 @@ export function createEdgeServer(configuration: EdgeConfiguration, log: (line: s
   // Shorter than the emulator keeps an idle connection, so that no request is sent into one that is just being closed.
   const agent = new Agent({ keepAlive: true, timeout: 30_000, scheduling: 'lifo' });
   const proxy = createProxyServer({ agent, ignorePath: true, changeOrigin: true });
+
+  const turns = pLimit(mostPassedOn);
 
   // Each request brings its own way to answer a fault. Some come after that, as from a connection that was cut; without a listener they
   // would end this process, and with it everybody's connections.
@@ -42,7 +48,7 @@ export function createEdgeServer(configuration: EdgeConfiguration, log: (line: s
   const server = createServer((request, response) => {
     logWhenDone(request, response, log);
     const route = routeOf(request.url ?? '/', configuration);
-    if (route.kind === 'api') return forward(request, response, route.target);
+    if (route.kind === 'api') return void forward(request, response, route.target);
     if (route.kind === 'web' && (request.method === 'GET' || request.method === 'HEAD')) return sayRunning(response);
     return refuse(response, problems.notFound);
   });
@@ -59,40 +65,49 @@ export function createEdgeServer(configuration: EdgeConfiguration, log: (line: s
     });
   });
 
-  function forward(request: IncomingMessage, response: ServerResponse, target: string): void {
-    if (Number(request.headers['content-length'] ?? 0) > maxBodyBytes) {
-      refuse(response, problems.bodyTooLarge);
-      return;
-    }
-    request.headers = upstreamHeaders(request.headers, viewerOf(request), configuration);
-
+  /** Has the whole of a body before it takes a turn: a client that sends slowly keeps nobody waiting but itself. */
+  async function forward(request: IncomingMessage, response: ServerResponse, target: string): Promise<void> {
     const timer = setTimeout(() => refuse(response, problems.upstreamSlow), upstreamTimeoutSeconds * 1000);
     response.once('close', () => clearTimeout(timer));
-    const body = request.headers['transfer-encoding'] === undefined ? undefined : bounded(request, response);
-    proxy.web(request, response, { target, ...(body && { buffer: body }) }, (error) => refuse(response, problemFor(error)));
+    const body = await bodyOf(request);
+    if (body === 'cut off') return;
+    if (body === 'too long') return refuse(response, problems.bodyTooLarge);
+    if (isLongPoll(request.url ?? '/')) return passOn(request, response, target, body);
+    if (turns.pendingCount >= mostWaiting) return refuse(response, problems.overloaded, { 'retry-after': '1' });
+    return turns(() => passOn(request, response, target, body));
+  }
+
+  /** Done when the answer is, or when there is nobody left to answer. */
+  function passOn(request: IncomingMessage, response: ServerResponse, target: string, body: Buffer): Promise<void> {
+    return new Promise((done) => {
+      if (response.closed || response.headersSent) return done();
+      response.once('close', done);
+      request.headers = upstreamHeaders(request.headers, viewerOf(request), configuration);
+      proxy.web(request, response, { target, buffer: Readable.from([body]) }, (error) => refuse(response, problemFor(error)));
+    });
   }
 
   return server;
 }
 
-/** Counts a body that did not say its length, and refuses it when it grows past the bound. */
-function bounded(request: IncomingMessage, response: ServerResponse): Transform {
+async function bodyOf(request: IncomingMessage): Promise<Buffer | 'too long' | 'cut off'> {
+  if (Number(request.headers['content-length'] ?? 0) > maxBodyBytes) return 'too long';
+  const chunks: Buffer[] = [];
   let received = 0;
-  const counter = new Transform({
-    transform(chunk: Buffer, _encoding, pass) {
+  try {
+    for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
       received += chunk.length;
-      if (received > maxBodyBytes) {
-        refuse(response, problems.bodyTooLarge);
-        return;
-      }
-      pass(null, chunk);
-    },
-  });
-  return request.pipe(counter);
+      if (received > maxBodyBytes) return 'too long';
+      chunks.push(chunk);
+    }
+  } catch {
+    return 'cut off';
+  }
+  return Buffer.concat(chunks);
 }
 
 /** Answers with a problem once; when the answer has already begun, the connection is cut, so that it cannot look complete. */
-function refuse(response: ServerResponse, problem: Problem): void {
+function refuse(response: ServerResponse, problem: Problem, headers: OutgoingHttpHeaders = {}): void {
   if (response.headersSent) {
     if (!response.writableFinished) response.destroy();
     return;
@@ -102,6 +117,7 @@ function refuse(response: ServerResponse, problem: Problem): void {
     'content-type': 'application/problem+json',
     'content-length': Buffer.byteLength(body),
     'cache-control': 'no-store',
+    ...headers,
     // What the client still sends of a refused body must not be read as its next request.
     ...(response.req.complete ? {} : { connection: 'close' }),
   });

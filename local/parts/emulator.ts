@@ -50,7 +50,7 @@ function miniStack(instance: Instance, engine: Engine, networkAnchor: string | u
   return {
     name: emulatorName,
     command: join(virtualEnvironment, 'bin', 'python'),
-    args: ['-m', 'ministack'],
+    args: [join(import.meta.dirname, 'serve_ministack.py')],
     env: childEnvironment({
       BIND_HOST: '127.0.0.1',
       GATEWAY_PORT: String(instance.ports.emulator),
