@@ -116,6 +116,8 @@ export class AirlockFunctions extends Construct {
     this.#mayAuthenticate(approvals);
     this.#mayDecide(approvals);
     tables.approvals.allow(approvals.lambda, 'Query');
+    // Whom a place is handed to is named by their address.
+    tables.identity.allow(approvals.lambda, 'Query');
     tables.ephemera.allowOn('nonce#*', approvals.lambda, 'PutItem');
     tables.executions.allow(approvals.lambda, 'GetItem', 'Query');
     // An approver's conditions make a manifest of their own; the gate holds it against the one that was submitted.

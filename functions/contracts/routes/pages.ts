@@ -39,7 +39,10 @@ export const showApproval = defineRoute({
     'What would run, at what risk, and who decides; with a form for whoever may. `all` shows long code whole, which a decision wants.',
   page: true,
   params: approvalParams,
-  query: z.strictObject({ all: z.literal('1').optional(), done: z.enum(['decided', 'commented', 'withdrawn']).optional() }),
+  query: z.strictObject({
+    all: z.literal('1').optional(),
+    done: z.enum(['decided', 'handed_on', 'commented', 'withdrawn']).optional(),
+  }),
   responses: shownOrLed,
 });
 
@@ -63,6 +66,19 @@ export const decideOnPage = defineRoute({
     standing_runs: field.default(''),
     standing_days: field.default(''),
   }),
+  responses: { 303: rendered },
+});
+
+export const delegateOnPage = defineRoute({
+  id: 'delegateOnPage',
+  method: 'POST',
+  path: '/approvals/{approval_id}/delegate',
+  permission: 'approve',
+  summary:
+    'The form with which an approver hands their place to somebody else, named by address; for so many hours, or for good.',
+  page: true,
+  params: approvalParams,
+  body: z.strictObject({ csrf_token, to: field, hours: field.default(''), reason: z.string().max(1000).default('') }),
   responses: { 303: rendered },
 });
 
