@@ -28,6 +28,7 @@ import { beginPageSignIn, finishPageSignIn } from './routes/page-sign-in.ts';
 import {
   commentOnPage,
   decideOnPage,
+  delegateOnPage,
   showApproval,
   showApprovals,
   showSignIn,
@@ -57,6 +58,7 @@ export const ROUTES_OF_FUNCTION = {
     showApproval,
     decideOnPage,
     commentOnPage,
+    delegateOnPage,
     withdrawOnPage,
   ],
   auth: [

@@ -19,12 +19,18 @@ interface Parts {
 
 /** A decision with everything it looks up: the people in whose place it may be made, the version its conditions make, what it grants. */
 export function decision(parts: Parts) {
-  return async (request: Approval, person: Person, wanted: DecisionRequest): Promise<ChangeOutcome> => {
+  return async (
+    request: Approval,
+    person: Person,
+    wanted: DecisionRequest,
+    { secondFactor }: { readonly secondFactor: boolean },
+  ): Promise<ChangeOutcome> => {
     const now = parts.clock.now();
     const delegators = await delegatorsOf(parts.identities, request);
     const made = await madeBy(parts, request, person, wanted, now);
     const outcome = decide(request, person, wanted, now, {
       delegators,
+      secondFactor,
       ...(made ? { tightened: made.version } : {}),
     });
     if (outcome.outcome === 'refused') return outcome;

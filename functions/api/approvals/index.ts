@@ -18,7 +18,7 @@ import { revoke } from '../../core/approval/standing.ts';
 import { decidable } from '../../core/approval/versions.ts';
 import { approvalSummaryOf, approvalViewOf } from '../../core/approval/view.ts';
 import { readManifest } from '../../core/execution/manifest.ts';
-import { type Actor, permissionsOf } from '../../core/identity/actor.ts';
+import { type Actor, hasSecondFactor, permissionsOf } from '../../core/identity/actor.ts';
 import { authorize } from '../../core/identity/authorize.ts';
 import { apiHandler, ok, route } from '../../runtime/api-handler.ts';
 import { approvalChanges, type Change, notFound } from '../../runtime/approval-changes.ts';
@@ -50,7 +50,7 @@ export const handler = apiHandler(environment, [
   route(routes.getApproval, async ({ actor, params }) => ok(await viewOf(await seenRequest(actor, params.approval_id)))),
 
   route(routes.decideApproval, async ({ actor, params, body }) =>
-    changed(actor, params.approval_id, (request) => decideAs(request, actor, body)),
+    changed(actor, params.approval_id, (request) => decideAs(request, actor, body, { secondFactor: hasSecondFactor(actor) })),
   ),
 
   route(routes.delegateApproval, async ({ actor, params, body }) => {

@@ -8,9 +8,16 @@ export interface ResourceScope {
   readonly teams?: readonly string[] | undefined;
 }
 
+interface OfSession {
+  readonly session_id: string;
+  readonly issued_at: string;
+  /** Whether the session was opened with more than a password. */
+  readonly second_factor: boolean;
+}
+
 export type Credential =
-  | { readonly kind: 'token'; readonly token_id: string; readonly session_id: string; readonly issued_at: string }
-  | { readonly kind: 'session'; readonly session_id: string; readonly issued_at: string }
+  | (OfSession & { readonly kind: 'token'; readonly token_id: string })
+  | (OfSession & { readonly kind: 'session' })
   | { readonly kind: 'api_key'; readonly key_id: string; readonly resources: ResourceScope };
 
 export interface Actor {
@@ -26,6 +33,8 @@ export interface Actor {
   readonly permissions: readonly Permission[];
   readonly credential: Credential;
 }
+
+export const hasSecondFactor = ({ credential }: Actor): boolean => credential.kind !== 'api_key' && credential.second_factor;
 
 /** Permissions by role, inheritance and `*` resolved: what the configuration says. */
 export type RolePermissions = Readonly<Record<string, readonly Permission[]>>;
