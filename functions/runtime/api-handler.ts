@@ -12,12 +12,13 @@ import { keyNetworkOf } from '../core/identity/key-networks.ts';
 import { networkOf } from '../core/limits/buckets.ts';
 import type { SecurityEventDraft } from '../core/security/events.ts';
 import { AmbiguousJson, parseUnambiguousJson } from '../core/text/json.ts';
-import { type Authenticate, authentication } from './authentication.ts';
+import { type Authenticate, type Authenticated, authentication } from './authentication.ts';
 import { ApiError, fieldErrorsOf, problemOf } from './errors.ts';
 import { isThroughFrontDoor } from './front-door.ts';
 import { log } from './log.ts';
 import { asOfPage, formText, isJustNotSignedIn, readForm, refusedPage } from './pages.ts';
 import { type CountingSettings, type RequestLimits, requestLimits } from './rate-limits.ts';
+import type { Visits } from './visits.ts';
 import { type Watch, watchOver } from './watch.ts';
 
 type ParsedBy<S> = S extends z.ZodType ? z.output<S> : undefined;
@@ -84,7 +85,8 @@ type Settings = IdentitySettings & CountingSettings & { readonly SECURITY_TABLE:
 
 const BODY_MAX_BYTES = 16 * 1024;
 
-export function apiHandler(settings: Settings, routes: readonly Route[]) {
+/** `visits` lets others in beside those who have signed in, on the routes that say so. */
+export function apiHandler(settings: Settings, routes: readonly Route[], visits: Visits = async () => null) {
   const byKey = new Map(routes.map((entry) => [`${entry.contract.method} ${entry.contract.path}`, entry]));
   const authenticate = authentication(settings);
   const watch = watchOver(settings);
@@ -108,7 +110,7 @@ export function apiHandler(settings: Settings, routes: readonly Route[]) {
       await limits.arrive(event, found?.contract);
       await limits.slow(event, found?.contract, (await watch.arrive(event.headers['x-airlock-client-address'] ?? '')) - 1);
       if (!found) throw new ApiError('not_found', 'There is no such resource.');
-      const { actor, answer, headers } = await serve(found, event, { authenticate, limits, watch, callers });
+      const { actor, answer, headers } = await serve(found, event, { authenticate, visits, limits, watch, callers });
       log.info('answered', {
         request_id: event.requestContext.requestId,
         route: found.contract.id,
@@ -139,16 +141,17 @@ const DEGRADED = {
 
 interface Guards {
   readonly authenticate: Authenticate;
+  readonly visits: Visits;
   readonly limits: RequestLimits;
   readonly watch: Watch;
   readonly callers: WeakMap<APIGatewayProxyEventV2, Actor>;
 }
 
-async function serve(found: Route, event: APIGatewayProxyEventV2, { authenticate, limits, watch, callers }: Guards) {
+async function serve(found: Route, event: APIGatewayProxyEventV2, guards: Guards) {
+  const { limits, watch, callers } = guards;
   const { contract } = found;
   const clientAddress = event.headers['x-airlock-client-address'] ?? '';
-  const caller =
-    contract.permission === 'public' ? null : await authenticate(contract.page ? asOfPage(event) : event, clientAddress);
+  const caller = contract.permission === 'public' ? null : await callerOf(contract, event, clientAddress, guards);
   try {
     const actor = caller?.actor ?? null;
     if (actor) {
@@ -159,6 +162,23 @@ async function serve(found: Route, event: APIGatewayProxyEventV2, { authenticate
     return { actor, answer, headers: caller?.headers ?? {} };
   } finally {
     if (caller && (await caller.noted) === 'new_network') watch.noticed(newNetworkOf(caller.actor, clientAddress));
+  }
+}
+
+async function callerOf(
+  contract: RouteContract,
+  event: APIGatewayProxyEventV2,
+  clientAddress: string,
+  { authenticate, visits }: Guards,
+): Promise<Authenticated> {
+  const request = contract.page ? asOfPage(event) : event;
+  try {
+    return await authenticate(request, clientAddress);
+  } catch (error) {
+    const isNobody = error instanceof ApiError && error.code === 'unauthenticated';
+    const actor = contract.byLink && isNobody ? await visits(request) : null;
+    if (!actor) throw error;
+    return { actor, headers: {}, noted: Promise.resolve('noted') };
   }
 }
 

@@ -286,6 +286,7 @@ describe('who may do what', () => {
         'api/notifications',
         'api/security',
         'api/slack',
+        'events/send-notifications',
         'live/push',
         'live/socket',
         'tasks/issue-ticket',
@@ -330,6 +331,8 @@ describe('who may do what', () => {
     ['upload#*', ['api/executions', 'api/files']],
     ['idempotency#*', ['api/executions']],
     ['nonce#*', ['api/approvals']],
+    ['personal-link#*', ['events/send-notifications']],
+    ['approval-visit#*', ['api/approvals']],
   ])('of the short-lived rows, %s are written by %j', (rows, writers) => {
     const rowsOf = ({ Condition }: Statement): unknown =>
       (Condition as Record<string, Record<string, unknown>> | undefined)?.['ForAllValues:StringLike']?.['dynamodb:LeadingKeys'] ??

@@ -2,6 +2,7 @@ import { dynamoApprovals } from '../../adapters/dynamo/approvals.ts';
 import { dynamoExecutions } from '../../adapters/dynamo/executions.ts';
 import { dynamoIdentities } from '../../adapters/dynamo/identities.ts';
 import { dynamoNonces } from '../../adapters/dynamo/nonces.ts';
+import { dynamoPersonalLinks, dynamoVisits } from '../../adapters/dynamo/personal-links.ts';
 import { s3Objects } from '../../adapters/s3/objects.ts';
 import type { Approval, ApprovalView } from '../../contracts/approval.ts';
 import * as routes from '../../contracts/routes/approvals.ts';
@@ -22,10 +23,13 @@ import { authorize } from '../../core/identity/authorize.ts';
 import { apiHandler, ok, route } from '../../runtime/api-handler.ts';
 import { approvalChanges, type Change, notFound } from '../../runtime/approval-changes.ts';
 import { decision, delegatorsOf } from '../../runtime/approval-decision.ts';
+import { authentication } from '../../runtime/authentication.ts';
 import { readConfiguration } from '../../runtime/configuration.ts';
 import { environmentOf } from '../../runtime/environment.ts';
 import { ApiError, refuseCursor } from '../../runtime/errors.ts';
 import { clock } from '../../runtime/system.ts';
+import { visits } from '../../runtime/visits.ts';
+import { approvalLinks, type LinkParts } from './links.ts';
 import { approvalPages } from './pages.ts';
 
 const environment = environmentOf('api/approvals');
@@ -37,82 +41,93 @@ const objects = s3Objects(environment.DATA_BUCKET);
 const decideAs = decision({ approvals, identities, objects, clock });
 const { seenRequest, change } = approvalChanges({ approvals, executions });
 
-export const handler = apiHandler(environment, [
-  route(routes.listApprovals, async ({ actor, query }) => {
-    const now = clock.now();
-    const { status = 'open', whose = 'all', limit = 20, cursor = null } = query;
-    const page = await listFor(approvals, actor, { status, whose, limit, cursor }, now).catch(refuseCursor);
-    return ok({ approvals: page.items.map((row) => approvalSummaryOf(row, now)), next_cursor: page.cursor });
-  }),
+const nonces = dynamoNonces(environment.EPHEMERA_TABLE);
+const authenticate = authentication(environment);
 
-  route(routes.getApproval, async ({ actor, params }) => ok(await viewOf(await seenRequest(actor, params.approval_id)))),
+export const handler = apiHandler(
+  environment,
+  [
+    route(routes.listApprovals, async ({ actor, query }) => {
+      const now = clock.now();
+      const { status = 'open', whose = 'all', limit = 20, cursor = null } = query;
+      const page = await listFor(approvals, actor, { status, whose, limit, cursor }, now).catch(refuseCursor);
+      return ok({ approvals: page.items.map((row) => approvalSummaryOf(row, now)), next_cursor: page.cursor });
+    }),
 
-  route(routes.decideApproval, async ({ actor, params, body }) =>
-    changed(actor, params.approval_id, (request) => decideAs(request, actor, body)),
-  ),
+    route(routes.getApproval, async ({ actor, params }) => ok(await viewOf(await seenRequest(actor, params.approval_id)))),
 
-  route(routes.delegateApproval, async ({ actor, params, body }) => {
-    const to = await identities.get(body.to);
-    if (!to) {
-      const errors = [{ field: 'body.to', expected: 'the id of a user', received: body.to }];
-      throw new ApiError('validation_failed', 'There is nobody of this id to hand your place to.', { errors });
-    }
-    const mayApprove = permissionsOf(to.roles, configuration.security.authorization.roles).includes('approve');
-    const wanted = { until: body.until ?? null, reason: body.reason ?? null };
-    return await changed(actor, params.approval_id, (request) =>
-      delegate(request, actor, { ...to, mayApprove }, wanted, clock.now()),
-    );
-  }),
+    route(routes.decideApproval, async ({ actor, params, body }) =>
+      changed(actor, params.approval_id, (request) => decideAs(request, actor, body, 'api')),
+    ),
 
-  route(routes.commentOnApproval, async ({ actor, params, body }) =>
-    changed(actor, params.approval_id, (request) => addComment(request, actor, body.text, clock.now())),
-  ),
+    route(routes.delegateApproval, async ({ actor, params, body }) => {
+      const to = await identities.get(body.to);
+      if (!to) {
+        const errors = [{ field: 'body.to', expected: 'the id of a user', received: body.to }];
+        throw new ApiError('validation_failed', 'There is nobody of this id to hand your place to.', { errors });
+      }
+      const mayApprove = permissionsOf(to.roles, configuration.security.authorization.roles).includes('approve');
+      const wanted = { until: body.until ?? null, reason: body.reason ?? null };
+      return await changed(actor, params.approval_id, (request) =>
+        delegate(request, actor, { ...to, mayApprove }, wanted, clock.now()),
+      );
+    }),
 
-  route(routes.withdrawApproval, async ({ actor, params, body }) =>
-    changed(actor, params.approval_id, (request) => withdrawByRequester(request, actor, body.reason ?? null, clock.now())),
-  ),
+    route(routes.commentOnApproval, async ({ actor, params, body }) =>
+      changed(actor, params.approval_id, (request) => addComment(request, actor, body.text, clock.now())),
+    ),
 
-  route(routes.getApprovalMetrics, async ({ query }) => {
-    const { to = clock.now().toISOString() } = query;
-    const { from = new Date(Date.parse(to) - METRICS_MS).toISOString() } = query;
-    if (from >= to) {
-      const errors = [{ field: 'query.from', expected: `a time before ${to}`, received: from }];
-      throw new ApiError('validation_failed', 'The time ends before it begins.', { errors });
-    }
-    const { rows, complete } = await endedWithin(approvals, { from, to });
-    return ok(metricsOf(rows, { from, to }, complete));
-  }),
+    route(routes.withdrawApproval, async ({ actor, params, body }) =>
+      changed(actor, params.approval_id, (request) => withdrawByRequester(request, actor, body.reason ?? null, clock.now())),
+    ),
 
-  route(routes.listApprovalRules, async () => ok({ rules: configuration.approvalRules })),
+    route(routes.getApprovalMetrics, async ({ query }) => {
+      const { to = clock.now().toISOString() } = query;
+      const { from = new Date(Date.parse(to) - METRICS_MS).toISOString() } = query;
+      if (from >= to) {
+        const errors = [{ field: 'query.from', expected: `a time before ${to}`, received: from }];
+        throw new ApiError('validation_failed', 'The time ends before it begins.', { errors });
+      }
+      const { rows, complete } = await endedWithin(approvals, { from, to });
+      return ok(metricsOf(rows, { from, to }, complete));
+    }),
 
-  route(routes.dryRunApprovalRules, async ({ actor, body }) => {
-    const told = dryRun(configuration, body, actor, clock.now());
-    if ('errors' in told) throw new ApiError('validation_failed', 'The request has invalid fields.', { errors: told.errors });
-    return ok(told.answer);
-  }),
+    route(routes.listApprovalRules, async () => ok({ rules: configuration.approvalRules })),
 
-  route(routes.listStandingApprovals, async ({ actor, query }) => {
-    const { limit = 20, cursor = null } = query;
-    const page = await listStandingFor(approvals, actor, limit, cursor).catch(refuseCursor);
-    return ok({ standing_approvals: [...page.items], next_cursor: page.cursor });
-  }),
+    route(routes.dryRunApprovalRules, async ({ actor, body }) => {
+      const told = dryRun(configuration, body, actor, clock.now());
+      if ('errors' in told) throw new ApiError('validation_failed', 'The request has invalid fields.', { errors: told.errors });
+      return ok(told.answer);
+    }),
 
-  route(routes.revokeStandingApproval, async ({ actor, params, body }) => {
-    for (let tries = 0; tries < 8; tries += 1) {
-      const standing = await approvals.getStanding(params.standing_approval_id);
-      if (!standing || !reachesStanding(actor, standing)) throw notFound();
-      const change = revoke(standing, actor, body.reason ?? null, clock.now());
-      if (!change) return ok(standing);
-      if ((await approvals.saveStanding(change)) === 'saved') return ok(change.after);
-    }
-    throw new ApiError('conflict', 'The standing approval is being used right now. Try again.');
-  }),
+    route(routes.listStandingApprovals, async ({ actor, query }) => {
+      const { limit = 20, cursor = null } = query;
+      const page = await listStandingFor(approvals, actor, limit, cursor).catch(refuseCursor);
+      return ok({ standing_approvals: [...page.items], next_cursor: page.cursor });
+    }),
 
-  ...approvalPages({
-    ...{ approvals, nonces: dynamoNonces(environment.EPHEMERA_TABLE), clock },
-    ...{ seenRequest, viewOf, change, decideAs, whyNot },
-  }),
-]);
+    route(routes.revokeStandingApproval, async ({ actor, params, body }) => {
+      for (let tries = 0; tries < 8; tries += 1) {
+        const standing = await approvals.getStanding(params.standing_approval_id);
+        if (!standing || !reachesStanding(actor, standing)) throw notFound();
+        const change = revoke(standing, actor, body.reason ?? null, clock.now());
+        if (!change) return ok(standing);
+        if ((await approvals.saveStanding(change)) === 'saved') return ok(change.after);
+      }
+      throw new ApiError('conflict', 'The standing approval is being used right now. Try again.');
+    }),
+
+    ...approvalPages({ approvals, nonces, clock, seenRequest, viewOf, change, decideAs, whyNot }),
+    ...approvalLinks({
+      ...{ approvals, identities, nonces, clock, whyNot, signedIn },
+      links: dynamoPersonalLinks(environment.EPHEMERA_TABLE),
+      visits: dynamoVisits(environment.EPHEMERA_TABLE),
+      granted: configuration.security.authorization.roles,
+      mfaRoles: configuration.security.authentication.mfa.required_for_roles,
+    }),
+  ],
+  visits(environment),
+);
 
 const changed = async (actor: Actor, approvalId: string, wanted: Change) =>
   ok(await viewOf(await change(actor, approvalId, wanted)));
@@ -126,6 +141,18 @@ async function whyNot(actor: Actor, row: Approval): Promise<string | null> {
   const capacities = decidable(row).map((digest) => capacityOf(row, actor, digest, clock.now(), delegators));
   const refusals = capacities.flatMap((capacity) => (capacity.may ? [] : [capacity.detail]));
   return refusals.length === capacities.length ? (refusals[0] ?? 'Nobody decides this.') : null;
+}
+
+/** Whose page this is; a session that is refused is nobody's. Tokens and keys are for programs. */
+async function signedIn({ headers, cookies, clientAddress }: Parameters<LinkParts['signedIn']>[0]): Promise<string | null> {
+  const { authorization: _, 'x-api-key': __, ...others } = headers;
+  try {
+    const request = { headers: others, cookies, requestContext: { http: { method: 'GET' } } };
+    return (await authenticate(request, clientAddress)).actor.user_id;
+  } catch (error) {
+    if (error instanceof ApiError) return null;
+    throw error;
+  }
 }
 
 async function viewOf(row: Approval): Promise<ApprovalView> {

@@ -10,7 +10,7 @@ import type { ApprovalStore } from '../../core/approval/ports.ts';
 import { decidable } from '../../core/approval/versions.ts';
 import { approvalSummaryOf } from '../../core/approval/view.ts';
 import type { Clock } from '../../core/clock.ts';
-import type { Actor } from '../../core/identity/actor.ts';
+import { type Actor, isVisitor } from '../../core/identity/actor.ts';
 import { csrfTokenOf } from '../../core/identity/page-session.ts';
 import { approvalPage, hasLongText } from '../../core/pages/approval.ts';
 import { approvalsPage } from '../../core/pages/approvals.ts';
@@ -18,7 +18,7 @@ import { type DecisionFields, type FormState, readDecision } from '../../core/pa
 import type { Viewer } from '../../core/pages/layout.ts';
 import { type Route, route } from '../../runtime/api-handler.ts';
 import type { decision } from '../../runtime/approval-decision.ts';
-import { sessionCookieOf } from '../../runtime/cookies.ts';
+import { sessionCookieOf, visitCookieOf } from '../../runtime/cookies.ts';
 import { ApiError, refuseCursor } from '../../runtime/errors.ts';
 import { PageError, pageAnswer, seeOther } from '../../runtime/pages.ts';
 
@@ -83,14 +83,19 @@ export function approvalPages(parts: PageParts): readonly Route[] {
       const row = await seenRequest(actor, params.approval_id);
       const fail = (error: ApiError, errors: FormErrors = []) =>
         refusedForm(parts, request, actor, params.approval_id, error, { fields, errors });
-      const shownTo = { cookie: cookieOf(request), approvalId: row.approval_id, digests: decidable(row) };
+      const shownTo = { cookie: cookieOf(request, actor), approvalId: row.approval_id, digests: decidable(row) };
       const read = readDecision(fields, clock.now());
       // A form that is filled in wrongly has not been used.
       if ('errors' in read) throw await fail(new ApiError('validation_failed', 'Some fields are not as expected.'), read.errors);
+      // Whoever came by a link decides this one request, and nothing that comes after it.
+      if (isVisitor(actor) && read.decision.standing)
+        throw await fail(new ApiError('forbidden', 'Sign in to agree to later runs as well.'));
       const use = await useNonce(parts.nonces, shownTo, nonce, clock.now());
       if (use !== 'used') throw await fail(new ApiError('conflict', NONCE_PROBLEMS[use]));
       try {
-        await change(actor, params.approval_id, (current) => parts.decideAs(current, actor, read.decision));
+        await change(actor, params.approval_id, (current) =>
+          parts.decideAs(current, actor, read.decision, isVisitor(actor) ? 'email_link' : 'page'),
+        );
       } catch (error) {
         throw error instanceof ApiError ? await fail(error) : error;
       }
@@ -150,22 +155,26 @@ async function shownPage(
   const form = (): FormState => {
     if (whyNot !== null) return { kind: 'none', why: whyNot };
     if (!isWhole && hasLongText(view)) return { kind: 'open_first' };
-    const shownTo = { cookie: cookieOf(request), approvalId: row.approval_id, digests: decidable(row) };
+    const shownTo = { cookie: cookieOf(request, actor), approvalId: row.approval_id, digests: decidable(row) };
     const nonce = makeNonce(shownTo, () => randomBytes(32).toString('base64url'), now);
     return { kind: 'form', nonce, filled: filled?.fields ?? null, errors: filled?.errors ?? [] };
   };
   return approvalPage({
     ...{ view, viewer: viewerOf(request, actor), now, isWhole, said, form: form() },
-    mayComment: isOpen,
+    mayComment: isOpen && !isVisitor(actor),
     mayWithdraw: isOpen && isSame(row.requester, actor) && !isEligible(row, actor),
   });
 }
 
 /** Pages are for those who came with the cookie of one; the wrapper lets nobody else in. */
-function cookieOf(request: Arrived): string {
-  const cookie = sessionCookieOf(request);
+function cookieOf(request: Arrived, actor: Actor): string {
+  const cookie = isVisitor(actor) ? visitCookieOf(request) : sessionCookieOf(request);
   if (cookie === null) throw new ApiError('unauthenticated', 'Sign in on the page.');
   return cookie;
 }
 
-const viewerOf = (request: Arrived, { email }: Actor): Viewer => ({ email, csrfToken: csrfTokenOf(cookieOf(request)) });
+const viewerOf = (request: Arrived, actor: Actor): Viewer => ({
+  email: actor.email,
+  csrfToken: csrfTokenOf(cookieOf(request, actor)),
+  isVisitor: isVisitor(actor),
+});

@@ -82,7 +82,7 @@ async function whyNotDecided(press: SlackPress, connection: Connection): Promise
   };
   if (!authorize(actor, 'approve')) return 'Deciding needs the permission approve.';
   try {
-    await change(actor, press.approvalId, (request) => decideAs(request, actor, press.wanted));
+    await change(actor, press.approvalId, (request) => decideAs(request, actor, press.wanted, 'slack'));
     return null;
   } catch (error) {
     if (error instanceof ApiError) return error.message;

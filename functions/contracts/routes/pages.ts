@@ -38,6 +38,7 @@ export const showApproval = defineRoute({
   summary:
     'What would run, at what risk, and who decides; with a form for whoever may. `all` shows long code whole, which a decision wants.',
   page: true,
+  byLink: true,
   params: approvalParams,
   query: z.strictObject({ all: z.literal('1').optional(), done: z.enum(['decided', 'commented', 'withdrawn']).optional() }),
   responses: shownOrLed,
@@ -50,6 +51,7 @@ export const decideOnPage = defineRoute({
   permission: 'approve',
   summary: 'The form of a decision. Its nonce is good once, for this person, on what was shown.',
   page: true,
+  byLink: true,
   params: approvalParams,
   body: z.strictObject({
     csrf_token,
@@ -63,6 +65,31 @@ export const decideOnPage = defineRoute({
     standing_runs: field.default(''),
     standing_days: field.default(''),
   }),
+  responses: { 303: rendered },
+});
+
+export const showLink = defineRoute({
+  id: 'showLink',
+  method: 'GET',
+  path: '/approvals/{approval_id}/link',
+  permission: 'public',
+  summary:
+    'Where personal links of messages lead: a summary, and the question who is there. It decides nothing and signs nobody in.',
+  page: true,
+  params: approvalParams,
+  query: z.strictObject({ token: z.string().max(128).optional() }),
+  responses: shownOrLed,
+});
+
+export const followLink = defineRoute({
+  id: 'followLink',
+  method: 'POST',
+  path: '/approvals/{approval_id}/link',
+  permission: 'public',
+  summary: 'Goes on as the person whom the link was sent to: to this one request, or to where one signs in.',
+  page: true,
+  params: approvalParams,
+  body: z.strictObject({ nonce: z.string().max(256) }),
   responses: { 303: rendered },
 });
 

@@ -10,7 +10,13 @@ export interface ResourceScope {
 
 export type Credential =
   | { readonly kind: 'token'; readonly token_id: string; readonly session_id: string; readonly issued_at: string }
-  | { readonly kind: 'session'; readonly session_id: string; readonly issued_at: string }
+  | {
+      readonly kind: 'session';
+      readonly session_id: string;
+      readonly issued_at: string;
+      /** The one request it is good for, of whoever came by a link to it; left out: whatever the person may do. */
+      readonly limited_to?: string;
+    }
   | { readonly kind: 'api_key'; readonly key_id: string; readonly resources: ResourceScope };
 
 export interface Actor {
@@ -26,6 +32,9 @@ export interface Actor {
   readonly permissions: readonly Permission[];
   readonly credential: Credential;
 }
+
+/** Whether they came by a link and have not signed in. */
+export const isVisitor = ({ credential }: Actor): boolean => credential.kind === 'session' && credential.limited_to !== undefined;
 
 /** Permissions by role, inheritance and `*` resolved: what the configuration says. */
 export type RolePermissions = Readonly<Record<string, readonly Permission[]>>;

@@ -1,8 +1,10 @@
+import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { actorOf, identityOf, NOW, newExecutionId, openApprovalOf } from '../../../test/support/entities.ts';
 import { memoryApprovals } from '../../../test/support/memory/approvals.ts';
 import { memoryDeliveries, memoryPreferences } from '../../../test/support/memory/notifications.ts';
+import { memoryLinks } from '../../../test/support/memory/personal-links.ts';
 import { noticeFor, noticeOf } from '../../../test/support/notices.ts';
 import type { OpenApproval } from '../../contracts/approval.ts';
 import { type Channel, DEFAULT_PREFERENCES, type Delivery } from '../../contracts/notification.ts';
@@ -15,7 +17,7 @@ import { NotSent, type Outgoing, type SendResult } from './ports.ts';
 import { queueNotice } from './queue.ts';
 
 const CHANNELS: NotificationChannels = {
-  email: { from_address: 'approvals@airlock.test' },
+  email: { from_address: 'approvals@airlock.test', personal_link_hours: 72 },
   slack: { channel: '#approvals', webhook_url: null, bot_token: 'SLACK_BOT_TOKEN', signing_secret: null },
   sms: {
     numbers: [
@@ -38,6 +40,7 @@ async function house(channels = CHANNELS, more: { people?: ReturnType<typeof ide
   const approvals = memoryApprovals();
   const deliveries = memoryDeliveries();
   const preferences = memoryPreferences();
+  const links = memoryLinks();
   const request = openApprovalOf(newExecutionId());
   const opened = { action: 'opened', actor: 'user-1', at: NOW.toISOString(), details: {} };
   await approvals.create(request, appendToChain(request.approval_id, EMPTY_CHAIN, opened).record);
@@ -63,6 +66,7 @@ async function house(channels = CHANNELS, more: { people?: ReturnType<typeof ide
     approvals,
     senders,
     publicUrl: 'https://airlock.example.com',
+    personalLinks: { links, random: () => randomBytes(32).toString('base64url'), hours: 72 },
     clock: { now },
   };
   /** One pass of the clock: whatever is due, and what that brings about. */
@@ -71,6 +75,7 @@ async function house(channels = CHANNELS, more: { people?: ReturnType<typeof ide
   };
   return {
     ...parts,
+    links,
     request,
     sent,
     answers,
