@@ -18,7 +18,7 @@ import { isThroughFrontDoor } from './front-door.ts';
 import { log } from './log.ts';
 import { asOfPage, formText, isJustNotSignedIn, readForm, refusedPage } from './pages.ts';
 import { type CountingSettings, type RequestLimits, requestLimits } from './rate-limits.ts';
-import type { Visits } from './visits.ts';
+import { type Visits, visitsBy } from './visits.ts';
 import { type Watch, watchOver } from './watch.ts';
 
 type ParsedBy<S> = S extends z.ZodType ? z.output<S> : undefined;
@@ -85,10 +85,10 @@ type Settings = IdentitySettings & CountingSettings & { readonly SECURITY_TABLE:
 
 const BODY_MAX_BYTES = 16 * 1024;
 
-/** `visits` lets others in beside those who have signed in, on the routes that say so. */
-export function apiHandler(settings: Settings, routes: readonly Route[], visits: Visits = async () => null) {
+export function apiHandler(settings: Settings, routes: readonly Route[]) {
   const byKey = new Map(routes.map((entry) => [`${entry.contract.method} ${entry.contract.path}`, entry]));
   const authenticate = authentication(settings);
+  const visits = visitsBy(settings);
   const watch = watchOver(settings);
   const limits = requestLimits(settings, () => watch.noticed(DEGRADED));
   const callers = new WeakMap<APIGatewayProxyEventV2, Actor>();

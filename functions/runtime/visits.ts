@@ -14,7 +14,7 @@ import { clock } from './system.ts';
 /** null: nobody came by a link to this request, or not any more. */
 export type Visits = (event: APIGatewayProxyEventV2) => Promise<Actor | null>;
 
-export function visits(settings: { readonly EPHEMERA_TABLE: string; readonly IDENTITY_TABLE: string }): Visits {
+export function visitsBy(settings: { readonly EPHEMERA_TABLE: string; readonly IDENTITY_TABLE: string }): Visits {
   const store = dynamoVisits(settings.EPHEMERA_TABLE);
   const identities = dynamoIdentities({ identity: settings.IDENTITY_TABLE });
   const { authentication, authorization } = readConfiguration().security;

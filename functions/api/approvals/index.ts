@@ -28,7 +28,6 @@ import { readConfiguration } from '../../runtime/configuration.ts';
 import { environmentOf } from '../../runtime/environment.ts';
 import { ApiError, refuseCursor } from '../../runtime/errors.ts';
 import { clock } from '../../runtime/system.ts';
-import { visits } from '../../runtime/visits.ts';
 import { approvalLinks, type LinkParts } from './links.ts';
 import { approvalPages } from './pages.ts';
 
@@ -44,90 +43,86 @@ const { seenRequest, change } = approvalChanges({ approvals, executions });
 const nonces = dynamoNonces(environment.EPHEMERA_TABLE);
 const authenticate = authentication(environment);
 
-export const handler = apiHandler(
-  environment,
-  [
-    route(routes.listApprovals, async ({ actor, query }) => {
-      const now = clock.now();
-      const { status = 'open', whose = 'all', limit = 20, cursor = null } = query;
-      const page = await listFor(approvals, actor, { status, whose, limit, cursor }, now).catch(refuseCursor);
-      return ok({ approvals: page.items.map((row) => approvalSummaryOf(row, now)), next_cursor: page.cursor });
-    }),
+export const handler = apiHandler(environment, [
+  route(routes.listApprovals, async ({ actor, query }) => {
+    const now = clock.now();
+    const { status = 'open', whose = 'all', limit = 20, cursor = null } = query;
+    const page = await listFor(approvals, actor, { status, whose, limit, cursor }, now).catch(refuseCursor);
+    return ok({ approvals: page.items.map((row) => approvalSummaryOf(row, now)), next_cursor: page.cursor });
+  }),
 
-    route(routes.getApproval, async ({ actor, params }) => ok(await viewOf(await seenRequest(actor, params.approval_id)))),
+  route(routes.getApproval, async ({ actor, params }) => ok(await viewOf(await seenRequest(actor, params.approval_id)))),
 
-    route(routes.decideApproval, async ({ actor, params, body }) =>
-      changed(actor, params.approval_id, (request) => decideAs(request, actor, body, 'api')),
-    ),
+  route(routes.decideApproval, async ({ actor, params, body }) =>
+    changed(actor, params.approval_id, (request) => decideAs(request, actor, body, 'api')),
+  ),
 
-    route(routes.delegateApproval, async ({ actor, params, body }) => {
-      const to = await identities.get(body.to);
-      if (!to) {
-        const errors = [{ field: 'body.to', expected: 'the id of a user', received: body.to }];
-        throw new ApiError('validation_failed', 'There is nobody of this id to hand your place to.', { errors });
-      }
-      const mayApprove = permissionsOf(to.roles, configuration.security.authorization.roles).includes('approve');
-      const wanted = { until: body.until ?? null, reason: body.reason ?? null };
-      return await changed(actor, params.approval_id, (request) =>
-        delegate(request, actor, { ...to, mayApprove }, wanted, clock.now()),
-      );
-    }),
+  route(routes.delegateApproval, async ({ actor, params, body }) => {
+    const to = await identities.get(body.to);
+    if (!to) {
+      const errors = [{ field: 'body.to', expected: 'the id of a user', received: body.to }];
+      throw new ApiError('validation_failed', 'There is nobody of this id to hand your place to.', { errors });
+    }
+    const mayApprove = permissionsOf(to.roles, configuration.security.authorization.roles).includes('approve');
+    const wanted = { until: body.until ?? null, reason: body.reason ?? null };
+    return await changed(actor, params.approval_id, (request) =>
+      delegate(request, actor, { ...to, mayApprove }, wanted, clock.now()),
+    );
+  }),
 
-    route(routes.commentOnApproval, async ({ actor, params, body }) =>
-      changed(actor, params.approval_id, (request) => addComment(request, actor, body.text, clock.now())),
-    ),
+  route(routes.commentOnApproval, async ({ actor, params, body }) =>
+    changed(actor, params.approval_id, (request) => addComment(request, actor, body.text, clock.now())),
+  ),
 
-    route(routes.withdrawApproval, async ({ actor, params, body }) =>
-      changed(actor, params.approval_id, (request) => withdrawByRequester(request, actor, body.reason ?? null, clock.now())),
-    ),
+  route(routes.withdrawApproval, async ({ actor, params, body }) =>
+    changed(actor, params.approval_id, (request) => withdrawByRequester(request, actor, body.reason ?? null, clock.now())),
+  ),
 
-    route(routes.getApprovalMetrics, async ({ query }) => {
-      const { to = clock.now().toISOString() } = query;
-      const { from = new Date(Date.parse(to) - METRICS_MS).toISOString() } = query;
-      if (from >= to) {
-        const errors = [{ field: 'query.from', expected: `a time before ${to}`, received: from }];
-        throw new ApiError('validation_failed', 'The time ends before it begins.', { errors });
-      }
-      const { rows, complete } = await endedWithin(approvals, { from, to });
-      return ok(metricsOf(rows, { from, to }, complete));
-    }),
+  route(routes.getApprovalMetrics, async ({ query }) => {
+    const { to = clock.now().toISOString() } = query;
+    const { from = new Date(Date.parse(to) - METRICS_MS).toISOString() } = query;
+    if (from >= to) {
+      const errors = [{ field: 'query.from', expected: `a time before ${to}`, received: from }];
+      throw new ApiError('validation_failed', 'The time ends before it begins.', { errors });
+    }
+    const { rows, complete } = await endedWithin(approvals, { from, to });
+    return ok(metricsOf(rows, { from, to }, complete));
+  }),
 
-    route(routes.listApprovalRules, async () => ok({ rules: configuration.approvalRules })),
+  route(routes.listApprovalRules, async () => ok({ rules: configuration.approvalRules })),
 
-    route(routes.dryRunApprovalRules, async ({ actor, body }) => {
-      const told = dryRun(configuration, body, actor, clock.now());
-      if ('errors' in told) throw new ApiError('validation_failed', 'The request has invalid fields.', { errors: told.errors });
-      return ok(told.answer);
-    }),
+  route(routes.dryRunApprovalRules, async ({ actor, body }) => {
+    const told = dryRun(configuration, body, actor, clock.now());
+    if ('errors' in told) throw new ApiError('validation_failed', 'The request has invalid fields.', { errors: told.errors });
+    return ok(told.answer);
+  }),
 
-    route(routes.listStandingApprovals, async ({ actor, query }) => {
-      const { limit = 20, cursor = null } = query;
-      const page = await listStandingFor(approvals, actor, limit, cursor).catch(refuseCursor);
-      return ok({ standing_approvals: [...page.items], next_cursor: page.cursor });
-    }),
+  route(routes.listStandingApprovals, async ({ actor, query }) => {
+    const { limit = 20, cursor = null } = query;
+    const page = await listStandingFor(approvals, actor, limit, cursor).catch(refuseCursor);
+    return ok({ standing_approvals: [...page.items], next_cursor: page.cursor });
+  }),
 
-    route(routes.revokeStandingApproval, async ({ actor, params, body }) => {
-      for (let tries = 0; tries < 8; tries += 1) {
-        const standing = await approvals.getStanding(params.standing_approval_id);
-        if (!standing || !reachesStanding(actor, standing)) throw notFound();
-        const change = revoke(standing, actor, body.reason ?? null, clock.now());
-        if (!change) return ok(standing);
-        if ((await approvals.saveStanding(change)) === 'saved') return ok(change.after);
-      }
-      throw new ApiError('conflict', 'The standing approval is being used right now. Try again.');
-    }),
+  route(routes.revokeStandingApproval, async ({ actor, params, body }) => {
+    for (let tries = 0; tries < 8; tries += 1) {
+      const standing = await approvals.getStanding(params.standing_approval_id);
+      if (!standing || !reachesStanding(actor, standing)) throw notFound();
+      const change = revoke(standing, actor, body.reason ?? null, clock.now());
+      if (!change) return ok(standing);
+      if ((await approvals.saveStanding(change)) === 'saved') return ok(change.after);
+    }
+    throw new ApiError('conflict', 'The standing approval is being used right now. Try again.');
+  }),
 
-    ...approvalPages({ approvals, nonces, clock, seenRequest, viewOf, change, decideAs, whyNot }),
-    ...approvalLinks({
-      ...{ approvals, identities, nonces, clock, whyNot, signedIn },
-      links: dynamoPersonalLinks(environment.EPHEMERA_TABLE),
-      visits: dynamoVisits(environment.EPHEMERA_TABLE),
-      granted: configuration.security.authorization.roles,
-      mfaRoles: configuration.security.authentication.mfa.required_for_roles,
-    }),
-  ],
-  visits(environment),
-);
+  ...approvalPages({ approvals, nonces, clock, seenRequest, viewOf, change, decideAs, whyNot }),
+  ...approvalLinks({
+    ...{ approvals, identities, nonces, clock, whyNot, signedIn },
+    links: dynamoPersonalLinks(environment.EPHEMERA_TABLE),
+    visits: dynamoVisits(environment.EPHEMERA_TABLE),
+    granted: configuration.security.authorization.roles,
+    mfaRoles: configuration.security.authentication.mfa.required_for_roles,
+  }),
+]);
 
 const changed = async (actor: Actor, approvalId: string, wanted: Change) =>
   ok(await viewOf(await change(actor, approvalId, wanted)));
