@@ -28,15 +28,14 @@ import { beginPageSignIn, finishPageSignIn } from './routes/page-sign-in.ts';
 import {
   commentOnPage,
   decideOnPage,
-  followLink,
   showApproval,
   showApprovals,
-  showLink,
   showSignIn,
   signInOnPage,
   signOutOnPage,
   withdrawOnPage,
 } from './routes/pages.ts';
+import { followLink, showLink } from './routes/personal-links.ts';
 import { listSecurityEvents, listSecurityResponses, respondToThreat, reverseResponse } from './routes/security.ts';
 import { slackInteraction } from './routes/slack.ts';
 

@@ -1,6 +1,6 @@
 /**
- * The wrapper of every API function, in the order that holds everywhere: request id, front door, limits and blocks of the address,
- * authentication, suspensions and limits of the user, permission, parsing, handler, response schema. What a route is comes from its contract alone.
+ * The wrapper of every API function, in the order that holds everywhere: request id, front door, blocks of the address, authentication,
+ * suspensions, limits of address and caller, permission, parsing, handler, response schema. What a route is comes from its contract alone.
  */
 import middy from '@middy/core';
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from 'aws-lambda';
@@ -106,11 +106,14 @@ export function apiHandler(settings: Settings, routes: readonly Route[]) {
     .handler(async (event: APIGatewayProxyEventV2): Promise<APIGatewayProxyStructuredResultV2> => {
       const startedAt = performance.now();
       const found = byKey.get(event.routeKey);
-      // In this order: a flood from one address must not become as many reads.
-      await limits.arrive(event, found?.contract);
-      await limits.slow(event, found?.contract, (await watch.arrive(event.headers['x-airlock-client-address'] ?? '')) - 1);
-      if (!found) throw new ApiError('not_found', 'There is no such resource.');
-      const { actor, answer, headers } = await serve(found, event, { authenticate, visits, limits, watch, callers });
+      // A flood from one address must not become as many reads.
+      limits.recall(event, found?.contract);
+      const arrival = await watch.arrive(event.headers['x-airlock-client-address'] ?? '');
+      if (!found) {
+        await limits.count(event, undefined, arrival, null);
+        throw new ApiError('not_found', 'There is no such resource.');
+      }
+      const { actor, answer, headers } = await serve(found, event, arrival, { authenticate, visits, limits, watch, callers });
       log.info('answered', {
         request_id: event.requestContext.requestId,
         route: found.contract.id,
@@ -147,17 +150,23 @@ interface Guards {
   readonly callers: WeakMap<APIGatewayProxyEventV2, Actor>;
 }
 
-async function serve(found: Route, event: APIGatewayProxyEventV2, guards: Guards) {
-  const { limits, watch, callers } = guards;
+/** `arrival`: for how many requests of its address this one counts. */
+async function serve(found: Route, event: APIGatewayProxyEventV2, arrival: number, guards: Guards) {
   const { contract } = found;
+  const { limits, watch, callers } = guards;
   const clientAddress = event.headers['x-airlock-client-address'] ?? '';
-  const caller = contract.permission === 'public' ? null : await callerOf(contract, event, clientAddress, guards);
+  // Who shows nobody, or is not let in, counts as well, for the address alone.
+  const orCounted = <T>(work: Promise<T>): Promise<T> =>
+    work.catch(async (error: unknown) => {
+      await limits.count(event, contract, arrival, null);
+      throw error;
+    });
+  const caller = contract.permission === 'public' ? null : await orCounted(callerOf(contract, event, clientAddress, guards));
   try {
     const actor = caller?.actor ?? null;
-    if (actor) {
-      callers.set(event, actor);
-      await limits.call(event, contract, actor, await watch.admit(actor, clientAddress));
-    }
+    if (actor) callers.set(event, actor);
+    const weight = actor ? await orCounted(watch.admit(actor, clientAddress)) : 1;
+    await limits.count(event, contract, arrival, actor && { actor, weight });
     const answer = await answerTo(found, event, actor, clientAddress);
     return { actor, answer, headers: caller?.headers ?? {} };
   } finally {

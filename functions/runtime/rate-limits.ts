@@ -4,11 +4,12 @@ import { valkeyRateCounters } from '../adapters/valkey/rate-counters.ts';
 import type { RouteContract } from '../contracts/route.ts';
 import { execute } from '../contracts/routes/executions.ts';
 import type { Actor } from '../core/identity/actor.ts';
-import { type Bucket, bucketsOfArrival, bucketsOfCaller } from '../core/limits/buckets.ts';
+import { type Bucket, bucketsOfArrival, bucketsOfCaller, type RateLimits } from '../core/limits/buckets.ts';
 import { limitHeaders } from '../core/limits/headers.ts';
 import { rateLimiter, type Verdict } from '../core/limits/limiter.ts';
 import { localCounters } from '../core/limits/local-counters.ts';
 import type { RateCounters } from '../core/limits/ports.ts';
+import { recentRefusals } from '../core/limits/recent-refusals.ts';
 import { readConfiguration } from './configuration.ts';
 import { ApiError } from './errors.ts';
 import { log } from './log.ts';
@@ -18,14 +19,23 @@ import { clock } from './system.ts';
 export type CountingSettings = { readonly VALKEY_URL: string } | { readonly CHECK_LIMITS_FUNCTION: string };
 
 export interface RequestLimits {
-  /** Before anything is read or known of a request; throws `too_many_requests`. */
-  arrive(event: APIGatewayProxyEventV2, contract: RouteContract | undefined): Promise<void>;
-  /** Once it is known that the address was slowed down: counts the request for so many more; throws `too_many_requests`. */
-  slow(event: APIGatewayProxyEventV2, contract: RouteContract | undefined, more: number): Promise<void>;
-  /** Once it is known who calls; throws `too_many_requests`. */
-  call(event: APIGatewayProxyEventV2, contract: RouteContract, actor: Actor, weight: number): Promise<void>;
+  /** Before anything is read: throws `too_many_requests` where this process refused the same address a moment ago. */
+  recall(event: APIGatewayProxyEventV2, contract: RouteContract | undefined): void;
+  /** Counts a request, once, with the address it came from and whoever showed who they are; throws `too_many_requests`. */
+  count(
+    event: APIGatewayProxyEventV2,
+    contract: RouteContract | undefined,
+    arrival: number,
+    caller: Counted | null,
+  ): Promise<void>;
   /** What the caller is told in any answer. */
   headersOf(event: APIGatewayProxyEventV2): Record<string, string>;
+}
+
+/** Who calls, and for how many each of their requests counts. */
+interface Counted {
+  readonly actor: Actor;
+  readonly weight: number;
 }
 
 /** `onDegraded` is told at most once a minute that this process counts for itself. */
@@ -40,11 +50,11 @@ export function requestLimits(settings: CountingSettings, onDegraded: () => void
       onDegraded();
     },
   });
-  const verdicts = new WeakMap<APIGatewayProxyEventV2, Verdict[]>();
+  const verdicts = new WeakMap<APIGatewayProxyEventV2, Verdict>();
+  const refusals = recentRefusals(clock);
 
-  const hold = async (event: APIGatewayProxyEventV2, buckets: readonly Bucket[]): Promise<void> => {
-    const verdict = await limiter.check(buckets);
-    verdicts.set(event, [...(verdicts.get(event) ?? []), verdict]);
+  const holdTo = (event: APIGatewayProxyEventV2, verdict: Verdict): void => {
+    verdicts.set(event, verdict);
     if (verdict.refusal) throw tooMany(verdict.refusal);
   };
 
@@ -56,33 +66,32 @@ export function requestLimits(settings: CountingSettings, onDegraded: () => void
     });
 
   return {
-    arrive: (event, contract) => hold(event, bucketsAt(event, contract, 1)),
-
-    slow: async (event, contract, more) => {
-      if (more <= 0) return;
-      // What everybody shares has counted it already. What the caller is told of these limits is how they stand now.
-      verdicts.delete(event);
-      await hold(
-        event,
-        bucketsAt(event, contract, more).filter(({ policy }) => policy !== 'global'),
-      );
+    recall(event, contract) {
+      const verdict = refusals.recall(bucketsAt(event, contract, 1));
+      if (verdict) holdTo(event, verdict);
     },
 
-    call: (event, contract, { user_id, credential }, weight) =>
-      hold(
-        event,
-        bucketsOfCaller(limits, {
-          user_id,
-          key_id: credential.kind === 'api_key' ? credential.key_id : null,
-          path: contract.path,
-          isExecution: contract.id === execute.id,
-          weight,
-        }),
-      ),
+    async count(event, contract, arrival, caller) {
+      const ofArrival = bucketsAt(event, contract, arrival);
+      const verdict = await limiter.check([...ofArrival, ...bucketsOf(limits, contract, caller)]);
+      refusals.remember(ofArrival, verdict);
+      holdTo(event, verdict);
+    },
 
-    headersOf: (event) => limitHeaders(verdicts.get(event) ?? []),
+    headersOf: (event) => limitHeaders(verdicts.get(event)),
   };
 }
+
+const bucketsOf = (limits: RateLimits, contract: RouteContract | undefined, caller: Counted | null): Bucket[] =>
+  caller === null || !contract
+    ? []
+    : bucketsOfCaller(limits, {
+        user_id: caller.actor.user_id,
+        key_id: caller.actor.credential.kind === 'api_key' ? caller.actor.credential.key_id : null,
+        path: contract.path,
+        isExecution: contract.id === execute.id,
+        weight: caller.weight,
+      });
 
 export const countersOf = (settings: CountingSettings): RateCounters =>
   'VALKEY_URL' in settings ? valkeyRateCounters(settings.VALKEY_URL) : invokedRateCounters(settings.CHECK_LIMITS_FUNCTION);

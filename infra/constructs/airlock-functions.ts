@@ -116,6 +116,8 @@ export class AirlockFunctions extends Construct {
     this.#mayAuthenticate(approvals);
     this.#mayDecide(approvals);
     tables.approvals.allow(approvals.lambda, 'Query');
+    // Whom a place is handed to is named by their address.
+    tables.identity.allow(approvals.lambda, 'Query');
     tables.ephemera.allowOn('nonce#*', approvals.lambda, 'PutItem');
     // It reads the links of messages and makes none; whoever comes by one gets no session that any other function knows.
     tables.ephemera.allowOn('personal-link#*', approvals.lambda, 'GetItem');

@@ -3,7 +3,7 @@ import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { approvalOf, as, finished, get, status, userOf } from '../support/airlock.ts';
 import { accessibilityFaults, isTooWide, signInOnPage, startBrowser, visit } from '../support/browser.ts';
-import { newUser } from '../support/people.ts';
+import { newUser, somebody } from '../support/people.ts';
 import { waiting } from '../support/waiting.ts';
 
 let browser: Browser;
@@ -86,6 +86,30 @@ describe('an approver with a phone and no script', () => {
     const view = await approvalOf(submitted);
     expect(view.status).toBe('approved');
     expect(view.versions.find((version) => version.digest === view.approved_digest)?.timeout_seconds).toBe(7);
+  });
+});
+
+describe('an approver who hands their place on', () => {
+  it('names somebody by address, who then decides; a wrong address or time is said, and nothing of the form is lost', async () => {
+    const submitted = await waiting({ code: 'print("handed on")' });
+    const other = await somebody('approver');
+    const { page } = await visit(browser, { size: 'phone', script: false });
+    await page.goto(`/approvals/${submitted.approval_id}`);
+    await signInOnPage(page, userOf('approver'));
+    await page.getByText('Let somebody else decide in your place').click();
+    const hand = async (to: string, hours: string) => {
+      await page.getByLabel('Their address').fill(to);
+      await page.getByLabel(/^For so many hours/).fill(hours);
+      await page.getByRole('button', { name: 'Hand it on' }).click();
+    };
+    await hand(userOf('viewer').email, '2');
+    await expectText(page, 'Nobody who may approve has this address.');
+    expect(await page.getByLabel(/^For so many hours/).inputValue()).toBe('2');
+    expect(await accessibilityFaults(page)).toEqual([]);
+    await hand(other.email, '1.5');
+    await expectText(page, 'Your place is handed on, and they are told.');
+    await expectText(page, `handed their place to ${other.email} until`);
+    expect((await approvalOf(submitted)).delegations).toMatchObject([{ to: { email: other.email } }]);
   });
 });
 

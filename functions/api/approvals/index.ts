@@ -5,6 +5,7 @@ import { dynamoNonces } from '../../adapters/dynamo/nonces.ts';
 import { dynamoPersonalLinks, dynamoVisits } from '../../adapters/dynamo/personal-links.ts';
 import { s3Objects } from '../../adapters/s3/objects.ts';
 import type { Approval, ApprovalView } from '../../contracts/approval.ts';
+import type { IdentityRecord } from '../../contracts/identity.ts';
 import * as routes from '../../contracts/routes/approvals.ts';
 import { reachesStanding } from '../../core/approval/access.ts';
 import { contextOf } from '../../core/approval/context.ts';
@@ -13,7 +14,7 @@ import { dryRun } from '../../core/approval/dry-run.ts';
 import { capacityOf } from '../../core/approval/eligibility.ts';
 import { listFor, listStandingFor } from '../../core/approval/list.ts';
 import { endedWithin, metricsOf } from '../../core/approval/metrics.ts';
-import { addComment, delegate, withdrawByRequester } from '../../core/approval/places.ts';
+import { addComment, type Delegate, delegate, withdrawByRequester } from '../../core/approval/places.ts';
 import { revoke } from '../../core/approval/standing.ts';
 import { decidable } from '../../core/approval/versions.ts';
 import { approvalSummaryOf, approvalViewOf } from '../../core/approval/view.ts';
@@ -27,6 +28,7 @@ import { authentication } from '../../runtime/authentication.ts';
 import { readConfiguration } from '../../runtime/configuration.ts';
 import { environmentOf } from '../../runtime/environment.ts';
 import { ApiError, refuseCursor } from '../../runtime/errors.ts';
+import { everybody } from '../../runtime/everybody.ts';
 import { clock } from '../../runtime/system.ts';
 import { approvalLinks, type LinkParts } from './links.ts';
 import { approvalPages } from './pages.ts';
@@ -63,10 +65,9 @@ export const handler = apiHandler(environment, [
       const errors = [{ field: 'body.to', expected: 'the id of a user', received: body.to }];
       throw new ApiError('validation_failed', 'There is nobody of this id to hand your place to.', { errors });
     }
-    const mayApprove = permissionsOf(to.roles, configuration.security.authorization.roles).includes('approve');
     const wanted = { until: body.until ?? null, reason: body.reason ?? null };
     return await changed(actor, params.approval_id, (request) =>
-      delegate(request, actor, { ...to, mayApprove }, wanted, clock.now()),
+      delegate(request, actor, { ...to, mayApprove: mayApprove(to) }, wanted, clock.now()),
     );
   }),
 
@@ -114,7 +115,7 @@ export const handler = apiHandler(environment, [
     throw new ApiError('conflict', 'The standing approval is being used right now. Try again.');
   }),
 
-  ...approvalPages({ approvals, nonces, clock, seenRequest, viewOf, change, decideAs, whyNot }),
+  ...approvalPages({ approvals, nonces, clock, seenRequest, viewOf, change, decideAs, delegateOf, whyNot }),
   ...approvalLinks({
     ...{ approvals, identities, nonces, clock, whyNot, signedIn },
     links: dynamoPersonalLinks(environment.EPHEMERA_TABLE),
@@ -123,6 +124,18 @@ export const handler = apiHandler(environment, [
     mfaRoles: configuration.security.authentication.mfa.required_for_roles,
   }),
 ]);
+
+const mayApprove = ({ roles }: IdentityRecord): boolean =>
+  permissionsOf(roles, configuration.security.authorization.roles).includes('approve');
+
+/** People know each other by address; whoever may not approve is not told apart from nobody. */
+async function delegateOf(email: string): Promise<Delegate | null> {
+  const wanted = email.trim().toLowerCase();
+  if (wanted === '') return null;
+  const found = (await everybody(identities)).filter((one) => one.email.toLowerCase() === wanted && !one.disabled);
+  const [to, another] = found.filter(mayApprove);
+  return to && !another ? { ...to, mayApprove: true } : null;
+}
 
 const changed = async (actor: Actor, approvalId: string, wanted: Change) =>
   ok(await viewOf(await change(actor, approvalId, wanted)));

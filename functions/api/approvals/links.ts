@@ -4,7 +4,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import type { Approval } from '../../contracts/approval.ts';
-import * as routes from '../../contracts/routes/pages.ts';
+import * as routes from '../../contracts/routes/personal-links.ts';
 import { maySee } from '../../core/approval/access.ts';
 import { isDecidableWithoutSignIn } from '../../core/approval/identification.ts';
 import { makeNonce, type NonceStore, useNonce } from '../../core/approval/nonce.ts';

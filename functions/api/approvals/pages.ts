@@ -5,7 +5,7 @@ import type { ChangeOutcome } from '../../core/approval/decide.ts';
 import { isEligible, isSame } from '../../core/approval/eligibility.ts';
 import { listFor } from '../../core/approval/list.ts';
 import { makeNonce, type NonceStore, useNonce } from '../../core/approval/nonce.ts';
-import { addComment, withdrawByRequester } from '../../core/approval/places.ts';
+import { addComment, type Delegate, delegate, withdrawByRequester } from '../../core/approval/places.ts';
 import type { ApprovalStore } from '../../core/approval/ports.ts';
 import { decidable } from '../../core/approval/versions.ts';
 import { approvalSummaryOf } from '../../core/approval/view.ts';
@@ -16,6 +16,7 @@ import { approvalPage, hasLongText } from '../../core/pages/approval.ts';
 import { approvalsPage } from '../../core/pages/approvals.ts';
 import { type DecisionFields, type FormState, readDecision } from '../../core/pages/decision-form.ts';
 import type { Viewer } from '../../core/pages/layout.ts';
+import { type PlaceFields, readHours } from '../../core/pages/place-form.ts';
 import { type Route, route } from '../../runtime/api-handler.ts';
 import type { decision } from '../../runtime/approval-decision.ts';
 import { sessionCookieOf, visitCookieOf } from '../../runtime/cookies.ts';
@@ -35,6 +36,8 @@ export interface PageParts {
     change: (request: Approval) => ChangeOutcome | Promise<ChangeOutcome>,
   ) => Promise<Approval>;
   readonly decideAs: ReturnType<typeof decision>;
+  /** Who has this address and may approve; null when nobody does. */
+  readonly delegateOf: (email: string) => Promise<Delegate | null>;
   /** Why this person could not decide it now; null when they could. */
   readonly whyNot: (actor: Actor, row: Approval) => Promise<string | null>;
 }
@@ -43,6 +46,7 @@ type Arrived = Parameters<typeof sessionCookieOf>[0];
 
 const NOTES = {
   decided: 'Your decision is recorded.',
+  handed_on: 'Your place is handed on, and they are told.',
   commented: 'Your comment is there.',
   withdrawn: 'You took this back. Nothing runs.',
 } as const;
@@ -102,6 +106,32 @@ export function approvalPages(parts: PageParts): readonly Route[] {
       return seeOther(`/approvals/${params.approval_id}?done=decided`);
     }),
 
+    route(routes.delegateOnPage, async (request) => {
+      const { actor, params, body } = request;
+      const { csrf_token: _, ...place } = body;
+      const fail = async (error: ApiError) => {
+        const row = await seenRequest(actor, params.approval_id);
+        return new PageError(
+          error,
+          await shownPage(parts, request, actor, row, { isWhole: false, said: { alert: error.message }, place }),
+        );
+      };
+      // Before anybody is looked up: who may not see the request learns of nobody.
+      await seenRequest(actor, params.approval_id);
+      const until = readHours(body.hours, clock.now());
+      if (until === undefined)
+        throw await fail(new ApiError('validation_failed', 'Hours are a number above 0, and at most a year of them.'));
+      const to = await parts.delegateOf(body.to);
+      if (!to) throw await fail(new ApiError('validation_failed', 'Nobody who may approve has this address.'));
+      const wanted = { until, reason: body.reason.trim() === '' ? null : body.reason };
+      try {
+        await change(actor, params.approval_id, (row) => delegate(row, actor, to, wanted, clock.now()));
+      } catch (error) {
+        throw error instanceof ApiError ? await fail(error) : error;
+      }
+      return seeOther(`/approvals/${params.approval_id}?done=handed_on`);
+    }),
+
     route(routes.commentOnPage, async (request) => {
       const { actor, params, body } = request;
       await change(actor, params.approval_id, (row) => addComment(row, actor, body.text, clock.now()));
@@ -142,12 +172,19 @@ async function refusedForm(
   return new PageError(error, page);
 }
 
+interface Wanted {
+  readonly isWhole: boolean;
+  readonly said: { note: string } | { alert: string } | null;
+  readonly filled?: Filled;
+  readonly place?: PlaceFields;
+}
+
 async function shownPage(
   parts: PageParts,
   request: Arrived,
   actor: Actor,
   row: Approval,
-  { isWhole, said, filled }: { isWhole: boolean; said: { note: string } | { alert: string } | null; filled?: Filled },
+  { isWhole, said, filled, place }: Wanted,
 ) {
   const now = parts.clock.now();
   const [view, whyNot] = await Promise.all([parts.viewOf(row), parts.whyNot(actor, row)]);
@@ -161,6 +198,7 @@ async function shownPage(
   };
   return approvalPage({
     ...{ view, viewer: viewerOf(request, actor), now, isWhole, said, form: form() },
+    place: isOpen && !isVisitor(actor) && whyNot === null && isEligible(row, actor) ? { filled: place ?? null } : null,
     mayComment: isOpen && !isVisitor(actor),
     mayWithdraw: isOpen && isSame(row.requester, actor) && !isEligible(row, actor),
   });

@@ -40,7 +40,10 @@ export const showApproval = defineRoute({
   page: true,
   byLink: true,
   params: approvalParams,
-  query: z.strictObject({ all: z.literal('1').optional(), done: z.enum(['decided', 'commented', 'withdrawn']).optional() }),
+  query: z.strictObject({
+    all: z.literal('1').optional(),
+    done: z.enum(['decided', 'handed_on', 'commented', 'withdrawn']).optional(),
+  }),
   responses: shownOrLed,
 });
 
@@ -68,28 +71,16 @@ export const decideOnPage = defineRoute({
   responses: { 303: rendered },
 });
 
-export const showLink = defineRoute({
-  id: 'showLink',
-  method: 'GET',
-  path: '/approvals/{approval_id}/link',
-  permission: 'public',
-  summary:
-    'Where personal links of messages lead: a summary, and the question who is there. It decides nothing and signs nobody in.',
-  page: true,
-  params: approvalParams,
-  query: z.strictObject({ token: z.string().max(128).optional() }),
-  responses: shownOrLed,
-});
-
-export const followLink = defineRoute({
-  id: 'followLink',
+export const delegateOnPage = defineRoute({
+  id: 'delegateOnPage',
   method: 'POST',
-  path: '/approvals/{approval_id}/link',
-  permission: 'public',
-  summary: 'Goes on as the person whom the link was sent to: to this one request, or to where one signs in.',
+  path: '/approvals/{approval_id}/delegate',
+  permission: 'approve',
+  summary:
+    'The form with which an approver hands their place to somebody else, named by address; for so many hours, or for good.',
   page: true,
   params: approvalParams,
-  body: z.strictObject({ nonce: z.string().max(256) }),
+  body: z.strictObject({ csrf_token, to: field, hours: field.default(''), reason: z.string().max(1000).default('') }),
   responses: { 303: rendered },
 });
 

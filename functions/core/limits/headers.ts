@@ -2,11 +2,11 @@
 import type { Standing, Verdict } from './limiter.ts';
 
 /** What all callers together use up is nobody's business, unless it is why somebody has to wait. */
-export function limitHeaders(verdicts: readonly Verdict[]): Record<string, string> {
-  const refusal = verdicts.find((verdict) => verdict.refusal)?.refusal ?? null;
-  const shown = verdicts
-    .flatMap(({ standings }) => standings)
-    .filter(({ bucket }) => bucket.policy !== 'global' || refusal?.bucket.policy === 'global');
+export function limitHeaders(verdict: Verdict | undefined): Record<string, string> {
+  const refusal = verdict?.refusal ?? null;
+  const shown = (verdict?.standings ?? []).filter(
+    ({ bucket }) => bucket.policy !== 'global' || refusal?.bucket.policy === 'global',
+  );
   if (shown.length === 0) return {};
   return {
     'ratelimit-policy': shown.map(policyItem).join(', '),

@@ -96,9 +96,8 @@ describe('when the counters that all share do not answer', () => {
 describe('the headers', () => {
   it('say each limit, what is left of it, and when there is more', async () => {
     const { limiter } = setUp();
-    const address = await limiter.check([bucket('global', 10), bucket('per_address', 5)]);
-    const user = await limiter.check([bucket('per_user', 2, { limit: 600 })]);
-    expect(limitHeaders([address, user])).toEqual({
+    const buckets = [bucket('global', 10), bucket('per_address', 5), bucket('per_user', 2, { limit: 600 })];
+    expect(limitHeaders(await limiter.check(buckets))).toEqual({
       'ratelimit-policy': '"per_address";q=60;w=60, "per_user";q=600;w=60',
       ratelimit: '"per_address";r=4;t=1, "per_user";r=1;t=1',
     });
@@ -108,7 +107,7 @@ describe('the headers', () => {
     const { limiter } = setUp();
     const all = bucket('global', 1, { limit: 6 });
     await limiter.check([all]);
-    expect(limitHeaders([await limiter.check([all])])).toEqual({
+    expect(limitHeaders(await limiter.check([all]))).toEqual({
       'ratelimit-policy': '"global";q=6;w=60',
       ratelimit: '"global";r=0;t=10',
       'retry-after': '10',
@@ -116,6 +115,6 @@ describe('the headers', () => {
   });
 
   it('are none where nothing was counted', () => {
-    expect(limitHeaders([])).toEqual({});
+    expect(limitHeaders(undefined)).toEqual({});
   });
 });

@@ -4,6 +4,7 @@ import type { Manifest } from '../../contracts/manifest.ts';
 import { type Html, html } from '../text/html.ts';
 import { decisionForm, type FormState } from './decision-form.ts';
 import { alertOf, csrfField, noteOf, pageOf, type Viewer } from './layout.ts';
+import { type PlaceFields, placeForm } from './place-form.ts';
 import { beginningOf, differenceOf, isLong, remarksOn, sourceOf } from './source.ts';
 import { bytes, countOf, deadline, factsOf, shown, tagOf, timeOf } from './words.ts';
 
@@ -15,12 +16,14 @@ export interface Shown {
   readonly isWhole: boolean;
   /** What the viewer may do with it; without a form, why not. */
   readonly form: FormState;
+  /** Whether the viewer has a place of their own to hand on, and how that form was filled in when it was refused. */
+  readonly place: { readonly filled: PlaceFields | null } | null;
   readonly mayComment: boolean;
   readonly mayWithdraw: boolean;
   readonly said: { readonly note: string } | { readonly alert: string } | null;
 }
 
-export function approvalPage({ view, viewer, now, isWhole, form, mayComment, mayWithdraw, said }: Shown): Html {
+export function approvalPage({ view, viewer, now, isWhole, form, place, mayComment, mayWithdraw, said }: Shown): Html {
   const mark = [view.status, view.decisions.length, view.comments.length, view.versions.length].join(' ');
   const content = html`
 <div id="news" class="warn" role="status" hidden><p></p><a href="/approvals/${view.approval_id}">Look again</a></div>
@@ -39,6 +42,7 @@ ${commentsOf(view, viewer, mayComment)}
 <section id="decide" aria-labelledby="decide-title">
 <h2 id="decide-title">Your decision</h2>
 ${decisionForm(view, viewer, form)}
+${place ? placeForm(view, viewer, place.filled) : ''}
 </section>
 ${mayWithdraw ? withdrawForm(view, viewer) : ''}
 </div>`;
