@@ -710,6 +710,16 @@ describe('the front door', () => {
     );
   });
 
+  it('writes down who asks for what, and nothing that a query, a cookie or a referrer holds', () => {
+    const [distribution] = Object.values(templates.frontDoor.findResources('AWS::CloudFront::Distribution')) as Resource[];
+    expect(distribution?.Properties.DistributionConfig.Logging).toBeUndefined();
+    const [delivery, ...others] = resources('AWS::Logs::Delivery');
+    expect(others).toEqual([]);
+    const fields: string[] = delivery?.[1].Properties.RecordFields ?? [];
+    expect(fields).toEqual(expect.arrayContaining(['c-ip', 'cs-method', 'cs-uri-stem', 'sc-status']));
+    expect(fields.filter((field) => /query|cookie|referer/i.test(field))).toEqual([]);
+  });
+
   it('every function that answers callers counts their requests where all do', () => {
     const outside = [];
     for (const [entry, fn] of functions()) {
