@@ -3,6 +3,7 @@ import type { Approval, ApprovalView } from '../../contracts/approval.ts';
 import * as routes from '../../contracts/routes/pages.ts';
 import type { ChangeOutcome } from '../../core/approval/decide.ts';
 import { isEligible, isSame } from '../../core/approval/eligibility.ts';
+import { isDecidableWithoutSignIn } from '../../core/approval/identification.ts';
 import { listFor } from '../../core/approval/list.ts';
 import { makeNonce, type NonceStore, useNonce } from '../../core/approval/nonce.ts';
 import { addComment, type Delegate, delegate, withdrawByRequester } from '../../core/approval/places.ts';
@@ -91,6 +92,7 @@ export function approvalPages(parts: PageParts): readonly Route[] {
       const read = readDecision(fields, clock.now());
       // A form that is filled in wrongly has not been used.
       if ('errors' in read) throw await fail(new ApiError('validation_failed', 'Some fields are not as expected.'), read.errors);
+      if (isVisitor(actor) && !isDecidableWithoutSignIn(row)) throw new ApiError('unauthenticated', 'Sign in to decide this.');
       // Whoever came by a link decides this one request, and nothing that comes after it.
       if (isVisitor(actor) && read.decision.standing)
         throw await fail(new ApiError('forbidden', 'Sign in to agree to later runs as well.'));
