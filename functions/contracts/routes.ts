@@ -28,6 +28,7 @@ import { beginPageSignIn, finishPageSignIn } from './routes/page-sign-in.ts';
 import {
   commentOnPage,
   decideOnPage,
+  delegateOnPage,
   showApproval,
   showApprovals,
   showSignIn,
@@ -59,6 +60,7 @@ export const ROUTES_OF_FUNCTION = {
     showLink,
     followLink,
     decideOnPage,
+    delegateOnPage,
     commentOnPage,
     withdrawOnPage,
   ],
