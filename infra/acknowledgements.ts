@@ -85,6 +85,7 @@ const FINDINGS: Readonly<Record<string, Findings>> = {
   ],
   'airlock-front-door': [
     ['the bucket of access logs keeps no log of its own', ['S1']],
+    ['it is logged by a delivery that leaves out queries, which the rule does not know', ['CFR3']],
     ['who may call is decided by sign-in, not by country', ['CFR1']],
     ['without a domain of the owner CloudFront serves its own certificate; docs/deploy.md says how to bring one', ['CFR4']],
   ],

@@ -136,6 +136,7 @@ export const FUNCTION_ENVIRONMENT = {
   'events/approval-notify': z.object({ ...identity, ...notifications }),
   'events/send-notifications': z.object({
     ...notifications,
+    ...ephemera,
     ...approvals,
     ...channels,
   }),

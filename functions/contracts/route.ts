@@ -27,6 +27,8 @@ export interface RouteContract {
    * and the cookie of a page is the only credential.
    */
   readonly page?: true;
+  /** Whoever came by a personal link to the request in the path may do this too, without having signed in. */
+  readonly byLink?: true;
   /** A form that is handed over as the text it came as, because somebody signed that. */
   readonly form?: 'as_it_came';
 }

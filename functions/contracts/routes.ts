@@ -36,6 +36,7 @@ import {
   signOutOnPage,
   withdrawOnPage,
 } from './routes/pages.ts';
+import { followLink, showLink } from './routes/personal-links.ts';
 import { listSecurityEvents, listSecurityResponses, respondToThreat, reverseResponse } from './routes/security.ts';
 import { slackInteraction } from './routes/slack.ts';
 
@@ -56,7 +57,10 @@ export const ROUTES_OF_FUNCTION = {
     revokeStandingApproval,
     showApprovals,
     showApproval,
+    showLink,
+    followLink,
     decideOnPage,
+    delegateOnPage,
     commentOnPage,
     delegateOnPage,
     withdrawOnPage,

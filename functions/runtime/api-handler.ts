@@ -12,12 +12,13 @@ import { keyNetworkOf } from '../core/identity/key-networks.ts';
 import { networkOf } from '../core/limits/buckets.ts';
 import type { SecurityEventDraft } from '../core/security/events.ts';
 import { AmbiguousJson, parseUnambiguousJson } from '../core/text/json.ts';
-import { type Authenticate, authentication } from './authentication.ts';
+import { type Authenticate, type Authenticated, authentication } from './authentication.ts';
 import { ApiError, fieldErrorsOf, problemOf } from './errors.ts';
 import { isThroughFrontDoor } from './front-door.ts';
 import { log } from './log.ts';
 import { asOfPage, formText, isJustNotSignedIn, readForm, refusedPage } from './pages.ts';
 import { type CountingSettings, type RequestLimits, requestLimits } from './rate-limits.ts';
+import { type Visits, visitsBy } from './visits.ts';
 import { type Watch, watchOver } from './watch.ts';
 
 type ParsedBy<S> = S extends z.ZodType ? z.output<S> : undefined;
@@ -87,6 +88,7 @@ const BODY_MAX_BYTES = 16 * 1024;
 export function apiHandler(settings: Settings, routes: readonly Route[]) {
   const byKey = new Map(routes.map((entry) => [`${entry.contract.method} ${entry.contract.path}`, entry]));
   const authenticate = authentication(settings);
+  const visits = visitsBy(settings);
   const watch = watchOver(settings);
   const limits = requestLimits(settings, () => watch.noticed(DEGRADED));
   const callers = new WeakMap<APIGatewayProxyEventV2, Actor>();
@@ -111,7 +113,7 @@ export function apiHandler(settings: Settings, routes: readonly Route[]) {
         await limits.count(event, undefined, arrival, null);
         throw new ApiError('not_found', 'There is no such resource.');
       }
-      const { actor, answer, headers } = await serve(found, event, arrival, { authenticate, limits, watch, callers });
+      const { actor, answer, headers } = await serve(found, event, arrival, { authenticate, visits, limits, watch, callers });
       log.info('answered', {
         request_id: event.requestContext.requestId,
         route: found.contract.id,
@@ -142,6 +144,7 @@ const DEGRADED = {
 
 interface Guards {
   readonly authenticate: Authenticate;
+  readonly visits: Visits;
   readonly limits: RequestLimits;
   readonly watch: Watch;
   readonly callers: WeakMap<APIGatewayProxyEventV2, Actor>;
@@ -150,7 +153,7 @@ interface Guards {
 /** `arrival`: for how many requests of its address this one counts. */
 async function serve(found: Route, event: APIGatewayProxyEventV2, arrival: number, guards: Guards) {
   const { contract } = found;
-  const { authenticate, limits, watch, callers } = guards;
+  const { limits, watch, callers } = guards;
   const clientAddress = event.headers['x-airlock-client-address'] ?? '';
   // Who shows nobody, or is not let in, counts as well, for the address alone.
   const orCounted = <T>(work: Promise<T>): Promise<T> =>
@@ -158,10 +161,7 @@ async function serve(found: Route, event: APIGatewayProxyEventV2, arrival: numbe
       await limits.count(event, contract, arrival, null);
       throw error;
     });
-  const caller =
-    contract.permission === 'public'
-      ? null
-      : await orCounted(authenticate(contract.page ? asOfPage(event) : event, clientAddress));
+  const caller = contract.permission === 'public' ? null : await orCounted(callerOf(contract, event, clientAddress, guards));
   try {
     const actor = caller?.actor ?? null;
     if (actor) callers.set(event, actor);
@@ -171,6 +171,23 @@ async function serve(found: Route, event: APIGatewayProxyEventV2, arrival: numbe
     return { actor, answer, headers: caller?.headers ?? {} };
   } finally {
     if (caller && (await caller.noted) === 'new_network') watch.noticed(newNetworkOf(caller.actor, clientAddress));
+  }
+}
+
+async function callerOf(
+  contract: RouteContract,
+  event: APIGatewayProxyEventV2,
+  clientAddress: string,
+  { authenticate, visits }: Guards,
+): Promise<Authenticated> {
+  const request = contract.page ? asOfPage(event) : event;
+  try {
+    return await authenticate(request, clientAddress);
+  } catch (error) {
+    const isNobody = error instanceof ApiError && error.code === 'unauthenticated';
+    const actor = contract.byLink && isNobody ? await visits(request) : null;
+    if (!actor) throw error;
+    return { actor, headers: {}, noted: Promise.resolve('noted') };
   }
 }
 

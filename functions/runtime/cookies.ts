@@ -2,6 +2,8 @@
 
 const SESSION = 'airlock_session';
 const SIGN_IN = 'airlock_sign_in';
+const LINK = 'airlock_link';
+const VISIT = 'airlock_visit';
 
 interface Arrived {
   readonly cookies?: readonly string[] | undefined;
@@ -37,3 +39,14 @@ export const signInCookieOf = (arrived: Arrived): string | null => readCookie(ar
 export const setSignInCookie = (arrived: Arrived, value: string, seconds: number): string =>
   writeCookie(arrived, SIGN_IN, value, seconds);
 export const clearSignInCookie = (arrived: Arrived): string => writeCookie(arrived, SIGN_IN, '', 0);
+
+/** The token of a personal link, from its address on: addresses are written down in too many places. */
+export const linkCookieOf = (arrived: Arrived): string | null => readCookie(arrived, LINK);
+export const setLinkCookie = (arrived: Arrived, value: string, seconds: number): string =>
+  writeCookie(arrived, LINK, value, seconds);
+export const clearLinkCookie = (arrived: Arrived): string => writeCookie(arrived, LINK, '', 0);
+
+/** Of whoever came by such a link and said that it is them. */
+export const visitCookieOf = (arrived: Arrived): string | null => readCookie(arrived, VISIT);
+export const setVisitCookie = (arrived: Arrived, value: string, seconds: number): string =>
+  writeCookie(arrived, VISIT, value, seconds);

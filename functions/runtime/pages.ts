@@ -73,7 +73,7 @@ const textOf = ({ body, isBase64Encoded }: APIGatewayProxyEventV2): string =>
 export class PageError extends ApiError {
   readonly page: Html;
   constructor(cause: ApiError, page: Html) {
-    super(cause.code, cause.message, { headers: { ...cause.headers }, cause });
+    super(cause.code, cause.message, { headers: { ...cause.headers }, ...(cause.about ? { about: cause.about } : {}), cause });
     this.page = page;
   }
 }

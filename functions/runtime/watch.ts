@@ -102,11 +102,11 @@ export function watchOver(settings: { readonly SECURITY_TABLE: string }): Watch 
     },
 
     refused(event, contract, actor, { code, about }) {
-      const known = NOTICED[code];
+      const known = about?.event_type ? { type: about.event_type, severity: about.severity ?? 'low' } : NOTICED[code];
       if (!known) return;
       const account = about?.account ?? (contract?.limits === 'sign_in' ? accountIn(event) : null);
       const draft: SecurityEventDraft = {
-        event_type: about?.event_type ?? known.type,
+        event_type: known.type,
         severity: about?.severity ?? known.severity,
         // Round the front door that header is the caller's own.
         source_ip: code === 'not_through_front_door' ? 'unknown' : networkOf(event.headers['x-airlock-client-address'] ?? ''),

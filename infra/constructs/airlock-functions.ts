@@ -119,6 +119,9 @@ export class AirlockFunctions extends Construct {
     // Whom a place is handed to is named by their address.
     tables.identity.allow(approvals.lambda, 'Query');
     tables.ephemera.allowOn('nonce#*', approvals.lambda, 'PutItem');
+    // It reads the links of messages and makes none; whoever comes by one gets no session that any other function knows.
+    tables.ephemera.allowOn('personal-link#*', approvals.lambda, 'GetItem');
+    tables.ephemera.allowOn('approval-visit#*', approvals.lambda, 'GetItem', 'PutItem');
     tables.executions.allow(approvals.lambda, 'GetItem', 'Query');
     // An approver's conditions make a manifest of their own; the gate holds it against the one that was submitted.
     this.#mayWrite(bucket, approvals, 'manifests');
@@ -477,11 +480,12 @@ export class AirlockFunctions extends Construct {
   #sender(): void {
     const { data, channels } = this.#props;
     const sender = this.#add('events/send-notifications', SENDER_TIMEOUT, undefined, {
-      ...this.#table('NOTIFICATIONS', 'APPROVALS'),
+      ...this.#table('NOTIFICATIONS', 'APPROVALS', 'EPHEMERA'),
       ...this.#channels(),
     });
     data.tables.notifications.allow(sender.lambda, 'GetItem', 'PutItem', 'Query');
     data.tables.approvals.allow(sender.lambda, 'GetItem');
+    data.tables.ephemera.allowOn('personal-link#*', sender.lambda, 'PutItem');
     this.#mayReadChannelsSecret(sender);
     this.#mayMail(sender);
     // A phone number is no resource; every topic is one, and none is meant.

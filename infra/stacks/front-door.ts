@@ -1,4 +1,4 @@
-import { Aws, CfnOutput, Duration, Fn, RemovalPolicy, Stack, type StackProps } from 'aws-cdk-lib';
+import { Aws, CfnOutput, Duration, Fn, Stack, type StackProps } from 'aws-cdk-lib';
 import type { HttpApi, WebSocketApi } from 'aws-cdk-lib/aws-apigatewayv2';
 import {
   AllowedMethods,
@@ -17,9 +17,9 @@ import {
   ViewerProtocolPolicy,
 } from 'aws-cdk-lib/aws-cloudfront';
 import { HttpOrigin } from 'aws-cdk-lib/aws-cloudfront-origins';
-import { BlockPublicAccess, Bucket, BucketEncryption, ObjectOwnership } from 'aws-cdk-lib/aws-s3';
 import { CfnWebACL } from 'aws-cdk-lib/aws-wafv2';
 import type { Construct } from 'constructs';
+import { FrontDoorLog } from '../constructs/front-door-log.ts';
 import { LIVE_STAGE } from '../constructs/live-api.ts';
 
 interface Props extends StackProps {
@@ -64,10 +64,6 @@ export class FrontDoorStack extends Stack {
       comment: 'Airlock',
       httpVersion: HttpVersion.HTTP2_AND_3,
       webAclId: this.#firewall().attrArn,
-      enableLogging: true,
-      logBucket: this.#logs(),
-      // The query string of a WebSocket holds its ticket; cookies may hold a session.
-      logIncludesCookies: false,
       defaultBehavior: behavior(http, identify),
       additionalBehaviors: {
         // Tickets are given by the HTTP API, though their path lies under the socket's.
@@ -75,6 +71,7 @@ export class FrontDoorStack extends Stack {
         '/api/v1/ws/*': behavior(live, this.#edgeFunction('Socket', IDENTIFY_AND_REWRITE_SOCKET)),
       },
     });
+    new FrontDoorLog(this, 'Log', { distribution });
     new CfnOutput(this, 'Url', { value: Fn.join('', ['https://', distribution.distributionDomainName]) });
   }
 
@@ -134,18 +131,6 @@ export class FrontDoorStack extends Stack {
         ]),
         managed('AWSManagedRulesKnownBadInputsRuleSet', 3, ['JavaDeserializationRCE_BODY', 'Log4JRCE_BODY', 'ReactJSRCE_BODY']),
       ],
-    });
-  }
-
-  #logs(): Bucket {
-    return new Bucket(this, 'Logs', {
-      blockPublicAccess: BlockPublicAccess.BLOCK_ALL,
-      // CloudFront still writes its logs with an ACL.
-      objectOwnership: ObjectOwnership.BUCKET_OWNER_PREFERRED,
-      encryption: BucketEncryption.S3_MANAGED,
-      enforceSSL: true,
-      lifecycleRules: [{ expiration: Duration.days(90) }],
-      removalPolicy: RemovalPolicy.RETAIN,
     });
   }
 }

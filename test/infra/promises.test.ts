@@ -286,6 +286,7 @@ describe('who may do what', () => {
         'api/notifications',
         'api/security',
         'api/slack',
+        'events/send-notifications',
         'live/push',
         'live/socket',
         'tasks/issue-ticket',
@@ -330,6 +331,8 @@ describe('who may do what', () => {
     ['upload#*', ['api/executions', 'api/files']],
     ['idempotency#*', ['api/executions']],
     ['nonce#*', ['api/approvals']],
+    ['personal-link#*', ['events/send-notifications']],
+    ['approval-visit#*', ['api/approvals']],
   ])('of the short-lived rows, %s are written by %j', (rows, writers) => {
     const rowsOf = ({ Condition }: Statement): unknown =>
       (Condition as Record<string, Record<string, unknown>> | undefined)?.['ForAllValues:StringLike']?.['dynamodb:LeadingKeys'] ??
@@ -705,6 +708,16 @@ describe('the front door', () => {
     expect(identify?.Properties.FunctionCode).toContain(
       "headers['x-airlock-public-origin'] = { value: 'https://' + request.headers.host.value }",
     );
+  });
+
+  it('writes down who asks for what, and nothing that a query, a cookie or a referrer holds', () => {
+    const [distribution] = Object.values(templates.frontDoor.findResources('AWS::CloudFront::Distribution')) as Resource[];
+    expect(distribution?.Properties.DistributionConfig.Logging).toBeUndefined();
+    const [delivery, ...others] = resources('AWS::Logs::Delivery');
+    expect(others).toEqual([]);
+    const fields: string[] = delivery?.[1].Properties.RecordFields ?? [];
+    expect(fields).toEqual(expect.arrayContaining(['c-ip', 'cs-method', 'cs-uri-stem', 'sc-status']));
+    expect(fields.filter((field) => /query|cookie|referer/i.test(field))).toEqual([]);
   });
 
   it('every function that answers callers counts their requests where all do', () => {

@@ -3,6 +3,7 @@ import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { approvalOf, as, finished, get, status, userOf } from '../support/airlock.ts';
 import { accessibilityFaults, isTooWide, signInOnPage, startBrowser, visit } from '../support/browser.ts';
+import { linkIn, mailTo } from '../support/inbox.ts';
 import { newUser, somebody } from '../support/people.ts';
 import { rewriteRule, waiting } from '../support/waiting.ts';
 
@@ -46,6 +47,27 @@ describe('an approver with a phone and no script', () => {
       status: 'completed',
       output: expect.stringContaining('<b>bold</b>'),
     });
+  });
+
+  it('comes from the link of a mail, goes on without a password, and decides', async () => {
+    const approver = await somebody('approver');
+    const submitted = await waiting({ code: 'print("from a mail")' });
+    const mail = await mailTo(approver.email, ({ text }) => text.includes(String(submitted.approval_id)));
+    const { page, context } = await visit(browser, { size: 'phone', script: false });
+    await page.goto(linkIn(mail));
+    expect(page.url()).toMatch(new RegExp(`/approvals/${submitted.approval_id}/link$`));
+    await expectText(page, 'Nothing is decided yet');
+    expect(await isTooWide(page)).toBe(false);
+    await page.getByRole('button', { name: 'Continue as a***@…' }).click();
+    await page.waitForURL(`**/approvals/${submitted.approval_id}`);
+    await expectText(page, 'print("from a mail")');
+    await page.getByRole('radio', { name: /^Approve: exactly this/ }).check();
+    await page.getByRole('button', { name: 'Send the decision' }).click();
+    await expectText(page, 'Your decision is recorded.');
+    expect((await approvalOf(submitted)).decisions).toMatchObject([{ approver: { email: approver.email } }]);
+    await page.getByRole('link', { name: 'Sign in for more' }).click();
+    await page.getByRole('heading', { name: 'Sign in' }).waitFor();
+    await context.close();
   });
 
   it('must open long code before it can be decided on', async () => {
@@ -202,13 +224,18 @@ describe('the pages', () => {
       justification: 'why not',
       label: 'axe',
     });
+    const mail = await mailTo(userOf('approver').email, ({ text }) => text.includes(String(submitted.approval_id)));
     for (const [size, dark] of [
       ['phone', false],
       ['desk', true],
     ] as const) {
       const { page, complaints } = await visit(browser, { size, script: true, dark });
-      await page.goto(`/approvals/${submitted.approval_id}`);
       const about = `${size} ${dark ? 'dark' : 'light'}`;
+      await page.goto(linkIn(mail));
+      await expectText(page, 'Nothing is decided yet');
+      expect(await accessibilityFaults(page), `link, ${about}`).toEqual([]);
+      expect(await isTooWide(page), `link, ${about}`).toBe(false);
+      await page.goto(`/approvals/${submitted.approval_id}`);
       expect(await accessibilityFaults(page), `sign-in, ${about}`).toEqual([]);
       await signInOnPage(page, userOf('approver'));
       await page.waitForURL(`**/approvals/${submitted.approval_id}`);

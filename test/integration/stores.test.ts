@@ -19,6 +19,7 @@ import { approvalStoreContract } from '../contract/approval-store.ts';
 import { deliveryStoreContract } from '../contract/delivery-store.ts';
 import { executionStoreContract } from '../contract/execution-store.ts';
 import { identityStoreContract } from '../contract/identity-store.ts';
+import { linkStoreContract } from '../contract/link-store.ts';
 import { objectStoreContract } from '../contract/object-store.ts';
 import { sandboxStoreContract } from '../contract/sandbox-store.ts';
 import { securityStoreContract } from '../contract/security-store.ts';
@@ -36,6 +37,7 @@ const { dynamoApprovals } = await import('../../functions/adapters/dynamo/approv
 const { dynamoExecutions } = await import('../../functions/adapters/dynamo/executions.ts');
 const { dynamoIdentities } = await import('../../functions/adapters/dynamo/identities.ts');
 const { dynamoDeliveries } = await import('../../functions/adapters/dynamo/notifications.ts');
+const { dynamoPersonalLinks, dynamoVisits } = await import('../../functions/adapters/dynamo/personal-links.ts');
 const { dynamoSandboxes } = await import('../../functions/adapters/dynamo/sandboxes.ts');
 const { dynamoSecurityEvents } = await import('../../functions/adapters/dynamo/security-events.ts');
 const { dynamoAdminAddresses, dynamoRestrictions, dynamoSecurityResponses } = await import(
@@ -166,6 +168,10 @@ securityStoreContract('DynamoDB', async () => ({
   responses: dynamoSecurityResponses({ security: nameOf('security'), audit: nameOf('audit') }, neverUnreadable),
   restrictions: dynamoRestrictions(nameOf('security')),
   adminAddresses: dynamoAdminAddresses(nameOf('security')),
+}));
+linkStoreContract('DynamoDB', async () => ({
+  links: dynamoPersonalLinks(nameOf('ephemera')),
+  visits: dynamoVisits(nameOf('ephemera')),
 }));
 uploadStoreContract('DynamoDB', async () => dynamoUploads(nameOf('ephemera')));
 deliveryStoreContract('DynamoDB', async () => dynamoDeliveries(nameOf('notifications')));

@@ -104,6 +104,11 @@ it('code, input, output, passwords, tokens, keys and headers are in no log, and 
   const ticket = await person.call<{ ticket: string }>('POST', '/api/v1/ws/tickets', { client_id: 'client-logs' });
   await fetch(`${status.url}/api/v1/ws/client-logs?ticket=${ticket.body.ticket}`).catch(() => {});
   secrets['live ticket'] = ticket.body.ticket;
+  secrets['personal link'] = canary('link').slice(0, 43);
+  const link = '/approvals/apr_01900000-0000-7000-8000-000000000000/link';
+  await fetch(`${status.url}${link}?token=${secrets['personal link']}`, { redirect: 'manual' });
+  for (const name of ['airlock_link', 'airlock_visit'])
+    await fetch(`${status.url}${link}`, { headers: { cookie: `${name}=${secrets['personal link']}` }, redirect: 'manual' });
 
   // The search finds what is logged by intent: ids are.
   const known = await submit({ language: 'python', code: 'print(1)' });

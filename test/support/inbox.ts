@@ -19,3 +19,11 @@ export async function mailsTo(address: string): Promise<Mail[]> {
 
 export const mailTo = (address: string, matches: (mail: Mail) => boolean): Promise<Mail> =>
   until(`mail to ${address}`, async () => (await mailsTo(address)).find(matches), 30_000);
+
+/** The path of the one link in a mail. */
+export function linkIn({ text }: Mail): string {
+  const [link, ...others] = text.match(/https?:\/\/\S+/g) ?? [];
+  if (link === undefined || others.length > 0) throw new Error(`the mail has not one link: ${text}`);
+  const { pathname, search } = new URL(link);
+  return `${pathname}${search}`;
+}

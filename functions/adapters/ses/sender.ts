@@ -4,7 +4,7 @@ import type { NotificationChannels } from '../../core/policy/notification-channe
 import { sendFailureOf } from '../send-failure.ts';
 import { sendMail } from './mail.ts';
 
-export function sesSender({ from_address }: NonNullable<NotificationChannels['email']>): ChannelSender {
+export function sesSender({ from_address }: Pick<NonNullable<NotificationChannels['email']>, 'from_address'>): ChannelSender {
   return {
     async send({ delivery, message }) {
       const { recipient } = delivery;

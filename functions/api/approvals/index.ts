@@ -2,6 +2,7 @@ import { dynamoApprovals } from '../../adapters/dynamo/approvals.ts';
 import { dynamoExecutions } from '../../adapters/dynamo/executions.ts';
 import { dynamoIdentities } from '../../adapters/dynamo/identities.ts';
 import { dynamoNonces } from '../../adapters/dynamo/nonces.ts';
+import { dynamoPersonalLinks, dynamoVisits } from '../../adapters/dynamo/personal-links.ts';
 import { s3Objects } from '../../adapters/s3/objects.ts';
 import type { Approval, ApprovalView } from '../../contracts/approval.ts';
 import type { IdentityRecord } from '../../contracts/identity.ts';
@@ -23,11 +24,13 @@ import { authorize } from '../../core/identity/authorize.ts';
 import { apiHandler, ok, route } from '../../runtime/api-handler.ts';
 import { approvalChanges, type Change, notFound } from '../../runtime/approval-changes.ts';
 import { decision, delegatorsOf } from '../../runtime/approval-decision.ts';
+import { authentication } from '../../runtime/authentication.ts';
 import { readConfiguration } from '../../runtime/configuration.ts';
 import { environmentOf } from '../../runtime/environment.ts';
 import { ApiError, refuseCursor } from '../../runtime/errors.ts';
 import { everybody } from '../../runtime/everybody.ts';
 import { clock } from '../../runtime/system.ts';
+import { approvalLinks, type LinkParts } from './links.ts';
 import { approvalPages } from './pages.ts';
 
 const environment = environmentOf('api/approvals');
@@ -38,6 +41,9 @@ const identities = dynamoIdentities({ identity: environment.IDENTITY_TABLE });
 const objects = s3Objects(environment.DATA_BUCKET);
 const decideAs = decision({ approvals, identities, objects, clock });
 const { seenRequest, change } = approvalChanges({ approvals, executions });
+
+const nonces = dynamoNonces(environment.EPHEMERA_TABLE);
+const authenticate = authentication(environment);
 
 export const handler = apiHandler(environment, [
   route(routes.listApprovals, async ({ actor, query }) => {
@@ -50,7 +56,9 @@ export const handler = apiHandler(environment, [
   route(routes.getApproval, async ({ actor, params }) => ok(await viewOf(await seenRequest(actor, params.approval_id)))),
 
   route(routes.decideApproval, async ({ actor, params, body }) =>
-    changed(actor, params.approval_id, (request) => decideAs(request, actor, body, { secondFactor: hasSecondFactor(actor) })),
+    changed(actor, params.approval_id, (request) =>
+      decideAs(request, actor, body, { channel: 'api', secondFactor: hasSecondFactor(actor) }),
+    ),
   ),
 
   route(routes.delegateApproval, async ({ actor, params, body }) => {
@@ -109,9 +117,13 @@ export const handler = apiHandler(environment, [
     throw new ApiError('conflict', 'The standing approval is being used right now. Try again.');
   }),
 
-  ...approvalPages({
-    ...{ approvals, nonces: dynamoNonces(environment.EPHEMERA_TABLE), clock },
-    ...{ seenRequest, viewOf, change, decideAs, delegateOf, whyNot },
+  ...approvalPages({ approvals, nonces, clock, seenRequest, viewOf, change, decideAs, delegateOf, whyNot }),
+  ...approvalLinks({
+    ...{ approvals, identities, nonces, clock, whyNot, signedIn },
+    links: dynamoPersonalLinks(environment.EPHEMERA_TABLE),
+    visits: dynamoVisits(environment.EPHEMERA_TABLE),
+    granted: configuration.security.authorization.roles,
+    mfaRoles: configuration.security.authentication.mfa.required_for_roles,
   }),
 ]);
 
@@ -139,6 +151,18 @@ async function whyNot(actor: Actor, row: Approval): Promise<string | null> {
   const capacities = decidable(row).map((digest) => capacityOf(row, actor, digest, clock.now(), delegators));
   const refusals = capacities.flatMap((capacity) => (capacity.may ? [] : [capacity.detail]));
   return refusals.length === capacities.length ? (refusals[0] ?? 'Nobody decides this.') : null;
+}
+
+/** Whose page this is; a session that is refused is nobody's. Tokens and keys are for programs. */
+async function signedIn({ headers, cookies, clientAddress }: Parameters<LinkParts['signedIn']>[0]): Promise<string | null> {
+  const { authorization: _, 'x-api-key': __, ...others } = headers;
+  try {
+    const request = { headers: others, cookies, requestContext: { http: { method: 'GET' } } };
+    return (await authenticate(request, clientAddress)).actor.user_id;
+  } catch (error) {
+    if (error instanceof ApiError) return null;
+    throw error;
+  }
 }
 
 async function viewOf(row: Approval): Promise<ApprovalView> {

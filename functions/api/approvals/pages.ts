@@ -3,6 +3,7 @@ import type { Approval, ApprovalView } from '../../contracts/approval.ts';
 import * as routes from '../../contracts/routes/pages.ts';
 import type { ChangeOutcome } from '../../core/approval/decide.ts';
 import { isEligible, isSame } from '../../core/approval/eligibility.ts';
+import { isDecidableWithoutSignIn } from '../../core/approval/identification.ts';
 import { listFor } from '../../core/approval/list.ts';
 import { makeNonce, type NonceStore, useNonce } from '../../core/approval/nonce.ts';
 import { addComment, type Delegate, delegate, withdrawByRequester } from '../../core/approval/places.ts';
@@ -10,7 +11,7 @@ import type { ApprovalStore } from '../../core/approval/ports.ts';
 import { decidable } from '../../core/approval/versions.ts';
 import { approvalSummaryOf } from '../../core/approval/view.ts';
 import type { Clock } from '../../core/clock.ts';
-import { type Actor, hasSecondFactor } from '../../core/identity/actor.ts';
+import { type Actor, hasSecondFactor, isVisitor } from '../../core/identity/actor.ts';
 import { csrfTokenOf } from '../../core/identity/page-session.ts';
 import { approvalPage, hasLongText } from '../../core/pages/approval.ts';
 import { approvalsPage } from '../../core/pages/approvals.ts';
@@ -19,7 +20,7 @@ import type { Viewer } from '../../core/pages/layout.ts';
 import { type PlaceFields, readHours } from '../../core/pages/place-form.ts';
 import { type Route, route } from '../../runtime/api-handler.ts';
 import type { decision } from '../../runtime/approval-decision.ts';
-import { sessionCookieOf } from '../../runtime/cookies.ts';
+import { sessionCookieOf, visitCookieOf } from '../../runtime/cookies.ts';
 import { ApiError, refuseCursor } from '../../runtime/errors.ts';
 import { PageError, pageAnswer, seeOther } from '../../runtime/pages.ts';
 
@@ -87,15 +88,22 @@ export function approvalPages(parts: PageParts): readonly Route[] {
       const row = await seenRequest(actor, params.approval_id);
       const fail = (error: ApiError, errors: FormErrors = []) =>
         refusedForm(parts, request, actor, params.approval_id, error, { fields, errors });
-      const shownTo = { cookie: cookieOf(request), approvalId: row.approval_id, digests: decidable(row) };
+      const shownTo = { cookie: cookieOf(request, actor), approvalId: row.approval_id, digests: decidable(row) };
       const read = readDecision(fields, clock.now());
       // A form that is filled in wrongly has not been used.
       if ('errors' in read) throw await fail(new ApiError('validation_failed', 'Some fields are not as expected.'), read.errors);
+      if (isVisitor(actor) && !isDecidableWithoutSignIn(row)) throw new ApiError('unauthenticated', 'Sign in to decide this.');
+      // Whoever came by a link decides this one request, and nothing that comes after it.
+      if (isVisitor(actor) && read.decision.standing)
+        throw await fail(new ApiError('forbidden', 'Sign in to agree to later runs as well.'));
       const use = await useNonce(parts.nonces, shownTo, nonce, clock.now());
       if (use !== 'used') throw await fail(new ApiError('conflict', NONCE_PROBLEMS[use]));
       try {
         await change(actor, params.approval_id, (current) =>
-          parts.decideAs(current, actor, read.decision, { secondFactor: hasSecondFactor(actor) }),
+          parts.decideAs(current, actor, read.decision, {
+            channel: isVisitor(actor) ? 'email_link' : 'page',
+            secondFactor: hasSecondFactor(actor),
+          }),
         );
       } catch (error) {
         throw error instanceof ApiError ? await fail(error) : error;
@@ -189,24 +197,28 @@ async function shownPage(
   const form = (): FormState => {
     if (whyNot !== null) return { kind: 'none', why: whyNot };
     if (!isWhole && hasLongText(view)) return { kind: 'open_first' };
-    const shownTo = { cookie: cookieOf(request), approvalId: row.approval_id, digests: decidable(row) };
+    const shownTo = { cookie: cookieOf(request, actor), approvalId: row.approval_id, digests: decidable(row) };
     const nonce = makeNonce(shownTo, () => randomBytes(32).toString('base64url'), now);
     const mayAgree = !view.second_factor_required || hasSecondFactor(actor);
     return { kind: 'form', nonce, mayAgree, filled: filled?.fields ?? null, errors: filled?.errors ?? [] };
   };
   return approvalPage({
     ...{ view, viewer: viewerOf(request, actor), now, isWhole, said, form: form() },
-    place: isOpen && whyNot === null && isEligible(row, actor) ? { filled: place ?? null } : null,
-    mayComment: isOpen,
+    place: isOpen && !isVisitor(actor) && whyNot === null && isEligible(row, actor) ? { filled: place ?? null } : null,
+    mayComment: isOpen && !isVisitor(actor),
     mayWithdraw: isOpen && isSame(row.requester, actor) && !isEligible(row, actor),
   });
 }
 
 /** Pages are for those who came with the cookie of one; the wrapper lets nobody else in. */
-function cookieOf(request: Arrived): string {
-  const cookie = sessionCookieOf(request);
+function cookieOf(request: Arrived, actor: Actor): string {
+  const cookie = isVisitor(actor) ? visitCookieOf(request) : sessionCookieOf(request);
   if (cookie === null) throw new ApiError('unauthenticated', 'Sign in on the page.');
   return cookie;
 }
 
-const viewerOf = (request: Arrived, { email }: Actor): Viewer => ({ email, csrfToken: csrfTokenOf(cookieOf(request)) });
+const viewerOf = (request: Arrived, actor: Actor): Viewer => ({
+  email: actor.email,
+  csrfToken: csrfTokenOf(cookieOf(request, actor)),
+  isVisitor: isVisitor(actor),
+});

@@ -87,7 +87,9 @@ async function whyNotDecided(press: SlackPress, connection: Connection): Promise
   };
   if (!authorize(actor, 'approve')) return 'Deciding needs the permission approve.';
   try {
-    await change(actor, press.approvalId, (request) => decideAs(request, actor, press.wanted, { secondFactor: false }));
+    await change(actor, press.approvalId, (request) =>
+      decideAs(request, actor, press.wanted, { channel: 'slack', secondFactor: false }),
+    );
     return null;
   } catch (error) {
     if (error instanceof ApiError) return error.message;

@@ -38,6 +38,7 @@ export const showApproval = defineRoute({
   summary:
     'What would run, at what risk, and who decides; with a form for whoever may. `all` shows long code whole, which a decision wants.',
   page: true,
+  byLink: true,
   params: approvalParams,
   query: z.strictObject({
     all: z.literal('1').optional(),
@@ -53,6 +54,7 @@ export const decideOnPage = defineRoute({
   permission: 'approve',
   summary: 'The form of a decision. Its nonce is good once, for this person, on what was shown.',
   page: true,
+  byLink: true,
   params: approvalParams,
   body: z.strictObject({
     csrf_token,

@@ -39,6 +39,16 @@ describe('an approval request is seen by', () => {
       expect(maySee(actor, request, NOW)).toBe(false);
   });
 
+  it('whoever came by a link to it, and no other by that link', () => {
+    const by = (limited_to: string) =>
+      actorOf(['approver'], 'user-2', {
+        teams: ['security'],
+        credential: { kind: 'session', session_id: 'link', issued_at: NOW.toISOString(), second_factor: false, limited_to },
+      });
+    expect(maySee(by(request.approval_id), request, NOW)).toBe(true);
+    expect(maySee(by(openApprovalOf(newExecutionId()).approval_id), request, NOW)).toBe(false);
+  });
+
   it('a key only within what it is for', () => {
     const labelled = { ...request, label: 'reports' };
     const approver = { teams: ['data'] };

@@ -15,6 +15,8 @@ export const resourceOf = (request: Approval): Resource => ({
 });
 
 export function maySee(actor: Actor, request: Approval, now: Date): boolean {
+  const { credential } = actor;
+  if (credential.kind === 'session' && (credential.limited_to ?? request.approval_id) !== request.approval_id) return false;
   const resource = resourceOf(request);
   if (authorize(actor, 'read_state', resource) && isParty(actor, request)) return true;
   if (!authorize(actor, 'approve') || !isInScope(actor, resource)) return false;

@@ -18,6 +18,8 @@ export type ChangeOutcome =
 
 export const refused = (code: ApiErrorCode, detail: string): ChangeOutcome => ({ outcome: 'refused', code, detail });
 
+export type DecisionChannel = 'api' | 'page' | 'email_link' | 'slack';
+
 export interface DecisionContext {
   /** The people who handed places on, with the roles and teams they have now; whoever is missing has none to give. */
   readonly delegators?: readonly Person[];
@@ -25,6 +27,8 @@ export interface DecisionContext {
   readonly tightened?: ApprovalVersion;
   /** Whether the person showed more than a password; not known is no. */
   readonly secondFactor?: boolean;
+  /** By which way the person came, for the record. */
+  readonly channel?: DecisionChannel;
 }
 
 export function decide(
@@ -83,6 +87,7 @@ export function decide(
         digest,
         stage: request.rule.stages[request.stage]?.name ?? '',
         rationale,
+        ...(context.channel ? { channel: context.channel } : {}),
         ...(capacity.on_behalf_of ? { on_behalf_of: capacity.on_behalf_of.user_id } : {}),
         ...(tightened ? { conditions: { ...tightened.limits, timeout_seconds: tightened.timeout_seconds } } : {}),
         ...(decision.standing ? { standing: { ...decision.standing } } : {}),

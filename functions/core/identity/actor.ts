@@ -17,7 +17,11 @@ interface OfSession {
 
 export type Credential =
   | (OfSession & { readonly kind: 'token'; readonly token_id: string })
-  | (OfSession & { readonly kind: 'session' })
+  | (OfSession & {
+      readonly kind: 'session';
+      /** The one request it is good for, of whoever came by a link to it; left out: whatever the person may do. */
+      readonly limited_to?: string;
+    })
   | { readonly kind: 'api_key'; readonly key_id: string; readonly resources: ResourceScope };
 
 export interface Actor {
@@ -35,6 +39,8 @@ export interface Actor {
 }
 
 export const hasSecondFactor = ({ credential }: Actor): boolean => credential.kind !== 'api_key' && credential.second_factor;
+/** Whether they came by a link and have not signed in. */
+export const isVisitor = ({ credential }: Actor): boolean => credential.kind === 'session' && credential.limited_to !== undefined;
 
 /** Permissions by role, inheritance and `*` resolved: what the configuration says. */
 export type RolePermissions = Readonly<Record<string, readonly Permission[]>>;

@@ -1,8 +1,10 @@
+import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { actorOf, identityOf, NOW, newExecutionId, openApprovalOf } from '../../../test/support/entities.ts';
 import { memoryApprovals } from '../../../test/support/memory/approvals.ts';
 import { memoryDeliveries, memoryPreferences } from '../../../test/support/memory/notifications.ts';
+import { memoryLinks } from '../../../test/support/memory/personal-links.ts';
 import { noticeFor, noticeOf } from '../../../test/support/notices.ts';
 import type { OpenApproval } from '../../contracts/approval.ts';
 import { type Channel, DEFAULT_PREFERENCES, type Delivery } from '../../contracts/notification.ts';
@@ -10,12 +12,13 @@ import { updateApproval } from '../approval/change.ts';
 import { decide } from '../approval/decide.ts';
 import { appendToChain, EMPTY_CHAIN } from '../audit/chain.ts';
 import type { NotificationChannels } from '../policy/notification-channels.ts';
+import { sha256 } from '../text/json.ts';
 import { deliver, SENDING_SECONDS } from './deliver.ts';
 import { NotSent, type Outgoing, type SendResult } from './ports.ts';
 import { queueNotice } from './queue.ts';
 
 const CHANNELS: NotificationChannels = {
-  email: { from_address: 'approvals@airlock.test' },
+  email: { from_address: 'approvals@airlock.test', personal_link_hours: 72 },
   slack: { channel: '#approvals', webhook_url: null, bot_token: 'SLACK_BOT_TOKEN', signing_secret: null },
   sms: {
     numbers: [
@@ -38,6 +41,7 @@ async function house(channels = CHANNELS, more: { people?: ReturnType<typeof ide
   const approvals = memoryApprovals();
   const deliveries = memoryDeliveries();
   const preferences = memoryPreferences();
+  const links = memoryLinks();
   const request = openApprovalOf(newExecutionId());
   const opened = { action: 'opened', actor: 'user-1', at: NOW.toISOString(), details: {} };
   await approvals.create(request, appendToChain(request.approval_id, EMPTY_CHAIN, opened).record);
@@ -63,6 +67,7 @@ async function house(channels = CHANNELS, more: { people?: ReturnType<typeof ide
     approvals,
     senders,
     publicUrl: 'https://airlock.example.com',
+    personalLinks: { links, random: () => randomBytes(32).toString('base64url'), hours: 72 },
     clock: { now },
   };
   /** One pass of the clock: whatever is due, and what that brings about. */
@@ -71,6 +76,7 @@ async function house(channels = CHANNELS, more: { people?: ReturnType<typeof ide
   };
   return {
     ...parts,
+    links,
     request,
     sent,
     answers,
@@ -236,7 +242,7 @@ describe('a message', () => {
   });
 
   it('of a channel that is not set up falls back at once', async () => {
-    const { queue, senders, channels, deliveries, approvals, clock, rows, statuses, publicUrl } = await house({
+    const { queue, senders, channels, deliveries, approvals, clock, rows, statuses, publicUrl, personalLinks } = await house({
       ...CHANNELS,
       slack: null,
       webhook: null,
@@ -245,7 +251,7 @@ describe('a message', () => {
     const { email: _, ...others } = senders;
     for (let passes = 0; passes < 2; passes += 1)
       for (const row of await deliveries.listDue(clock.now(), 10))
-        await deliver({ deliveries, approvals, senders: others, publicUrl, clock }, row.delivery_id);
+        await deliver({ deliveries, approvals, senders: others, publicUrl, personalLinks, clock }, row.delivery_id);
     expect(channels.email).not.toBeNull();
     expect(statuses()).toEqual(['email failed', 'sms sent']);
     expect(rows()[0]?.last_error).toBe('The channel email is not set up.');
@@ -343,5 +349,54 @@ describe('whatever channels answer and whoever dies when', () => {
       }),
       { numRuns: 100 },
     );
+  });
+});
+
+describe('a personal link', () => {
+  it('is in the mail to whoever is asked to decide, and of no other kind of message', async () => {
+    const { queue, pass, request, links, sent } = await house();
+    await queue(noticeOf(request, 1, { event: 'escalated' }));
+    await pass();
+    const plain = `https://airlock.example.com/approvals/${request.approval_id}`;
+    const personal = sent.filter(({ message }) => message.isPersonal);
+    expect(personal.map(({ delivery }) => [delivery.channel, delivery.recipient])).toEqual([
+      ['email', { kind: 'person', user_id: 'user-2', email: 'user-2@airlock.test' }],
+    ]);
+    const token = /^(.*)\/link\?token=([A-Za-z0-9_-]{43})$/.exec(personal[0]?.message.link ?? '');
+    expect(token?.[1]).toBe(plain);
+    expect(links.rows.get(sha256(token?.[2] ?? ''))).toMatchObject({
+      approval_id: request.approval_id,
+      user_id: 'user-2',
+      digests: [request.digest],
+      channel: 'email',
+    });
+    const others = sent.filter(({ message }) => !message.isPersonal);
+    expect(new Set(others.map(({ delivery }) => delivery.channel))).toEqual(new Set(['slack', 'sms', 'webhook']));
+    expect(new Set(others.map(({ message }) => message.link))).toEqual(new Set([plain]));
+  });
+
+  it('is in no mail that only tells, and nowhere where nobody said under which address people see us', async () => {
+    const telling = await house(EMAIL_ONLY);
+    await telling.queue(noticeOf(telling.request, 1, { event: 'decided', asks: false }));
+    await telling.pass();
+    const unnamed = await house(EMAIL_ONLY);
+    for (const row of await unnamed.queue()) await deliver({ ...unnamed, publicUrl: null }, row.delivery_id);
+    for (const { sent, links } of [telling, unnamed]) {
+      expect(sent.map(({ message }) => message.isPersonal)).toEqual([false]);
+      expect(links.rows.size).toBe(0);
+    }
+  });
+
+  it('that cannot be written down is tried again, and nothing is sent meanwhile', async () => {
+    const { deliveries, approvals, senders, publicUrl, clock, queue, rows, sent } = await house(EMAIL_ONLY);
+    const links = { create: () => Promise.reject(new Error('throttled')) };
+    for (const row of await queue()) {
+      const personalLinks = { links, random: () => 't'.repeat(43), hours: 1 };
+      await deliver({ deliveries, approvals, senders, publicUrl, personalLinks, clock }, row.delivery_id);
+    }
+    expect(rows()).toMatchObject([
+      { status: 'queued', attempts: 1, last_error: 'The link of the message could not be written down.' },
+    ]);
+    expect(sent).toEqual([]);
   });
 });

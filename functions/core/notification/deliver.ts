@@ -1,6 +1,7 @@
 /** Sends what is due, once. What surely was not sent is tried again; what may have been is not, and another channel takes over. */
 import type { Approval } from '../../contracts/approval.ts';
 import type { Delivery, DeliveryIn } from '../../contracts/notification.ts';
+import { type LinkMaker, makeLink } from '../approval/personal-link.ts';
 import type { ApprovalStore } from '../approval/ports.ts';
 import type { Clock } from '../clock.ts';
 import { messageOf } from './message.ts';
@@ -12,6 +13,7 @@ export interface DeliverParts {
   readonly approvals: Pick<ApprovalStore, 'get'>;
   readonly senders: ChannelSenders;
   readonly publicUrl: string | null;
+  readonly personalLinks: LinkMaker;
   readonly clock: Clock;
 }
 
@@ -100,12 +102,26 @@ async function claim(
 async function send(parts: DeliverParts, delivery: Delivery, approval: Approval, reference: string | null): Promise<SendResult> {
   const sender = parts.senders[delivery.channel];
   if (!sender) return { outcome: 'off', reason: `The channel ${delivery.channel} is not set up.` };
-  const message = messageOf(delivery, approval, parts.publicUrl);
   try {
+    const message = messageOf(delivery, approval, parts.publicUrl, await personalToken(parts, delivery, approval));
     return await sender.send({ delivery, approval, message, reference, now: parts.clock.now() });
   } catch (error) {
     if (error instanceof NotSent) return { outcome: 'refused', reason: error.message, isFinal: false };
     return { outcome: 'unknown', reason: error instanceof Error ? error.name : 'fault' };
+  }
+}
+
+/** Only a mail is read by one person; and only whoever is asked to decide needs more than the way to the page. */
+async function personalToken(
+  { personalLinks, publicUrl, clock }: DeliverParts,
+  { channel, recipient, asks }: Delivery,
+  approval: Approval,
+): Promise<string | null> {
+  if (channel !== 'email' || recipient.kind !== 'person' || !asks || publicUrl === null) return null;
+  try {
+    return await makeLink(personalLinks, approval, { user_id: recipient.user_id, channel }, clock.now());
+  } catch {
+    throw new NotSent('The link of the message could not be written down.');
   }
 }
 

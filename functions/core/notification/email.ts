@@ -8,6 +8,8 @@ export interface Email {
 }
 
 const FOOTER = 'Opening the link decides nothing. Airlock never asks you to decide by answering this mail.';
+const PERSONAL = 'The link is yours alone: do not forward this mail.';
+const footerOf = ({ isPersonal }: Message): string => (isPersonal ? `${FOOTER} ${PERSONAL}` : FOOTER);
 
 /** Both forms say the same. The page is a heading, a sentence, a table with row headings, and one link. */
 export function emailOf(message: Message): Email {
@@ -16,7 +18,7 @@ export function emailOf(message: Message): Email {
     lead,
     facts.map(({ label, value }) => `${label}: ${value}`).join('\n'),
     link === null ? withoutLink(message) : `${linkLabel}:\n${link}`,
-    FOOTER,
+    footerOf(message),
   ].join('\n\n');
   return { subject, text: `${text}\n`, html: pageOf(message, lead).html };
 }
@@ -46,7 +48,7 @@ function pageOf(message: Message, lead: string): Html {
 <table>
 ${rows}</table>
 ${way}
-<p class="small">${FOOTER}</p>
+<p class="small">${footerOf(message)}</p>
 </main>
 </body>
 </html>

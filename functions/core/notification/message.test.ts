@@ -53,6 +53,16 @@ describe('an e-mail', () => {
     expect(email.html).toContain('&lt;img src=x onerror=alert(1)&gt;&quot;&#39;&amp;');
   });
 
+  it('says of a personal link that it is the reader’s alone, and of the way to the request nothing of the kind', () => {
+    const personal = emailOf(messageOf(ASKED, request(), URL, 't'.repeat(43)));
+    const plain = emailOf(messageOf(ASKED, request(), URL));
+    for (const part of ['text', 'html'] as const) {
+      expect(personal[part].match(/\/link\?token=t{43}\b/g)).toHaveLength(1);
+      expect(personal[part]).toContain('do not forward this mail');
+      expect(plain[part]).not.toMatch(/token=|forward/);
+    }
+  });
+
   it('has the same elements for every text', () => {
     const elements = (page: string) => [...page.matchAll(/<\/?[a-z][a-z0-9]*/g)].map(([element]) => element).join();
     const plain = elements(emailOf(messageOf(ASKED, withText('plain'), URL)).html);

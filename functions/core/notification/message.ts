@@ -12,6 +12,8 @@ export interface Message {
   readonly facts: readonly { readonly label: string; readonly value: string }[];
   /** Opens the request; opening it decides nothing. null: nobody said under which address the API stands. */
   readonly link: string | null;
+  /** Whether the link leads its recipient on without a password, and nobody else anywhere. */
+  readonly isPersonal: boolean;
   readonly linkLabel: string;
   readonly asks: boolean;
   readonly risk: RiskLevel;
@@ -26,7 +28,8 @@ const QUOTE_MAX = 300;
 const ADDRESS_MAX = 120;
 const LIST_MAX = 5;
 
-export function messageOf(said: Said, approval: Approval, publicUrl: string | null): Message {
+/** `token`: of the recipient's personal link, where there is one. */
+export function messageOf(said: Said, approval: Approval, publicUrl: string | null, token: string | null = null): Message {
   const person = shown(approval.requester.email, ADDRESS_MAX);
   const facts = [
     { label: 'Operation', value: shown(approval.summary, SUMMARY_MAX) },
@@ -41,7 +44,8 @@ export function messageOf(said: Said, approval: Approval, publicUrl: string | nu
     subject: `[${approval.risk.level} risk] ${headlineOf(said, person)}`,
     lead: leadOf(said),
     facts,
-    link: linkTo(approval.approval_id, publicUrl),
+    link: linkTo(approval.approval_id, publicUrl, token),
+    isPersonal: token !== null,
     linkLabel: said.asks ? 'Look at the request and decide' : 'Look at the request',
     asks: said.asks,
     risk: approval.risk.level,
@@ -50,8 +54,11 @@ export function messageOf(said: Said, approval: Approval, publicUrl: string | nu
 }
 
 /** Opens the request, and decides nothing. */
-export const linkTo = (approvalId: string, publicUrl: string | null): string | null =>
-  publicUrl === null ? null : `${publicUrl.replace(/\/$/, '')}/approvals/${approvalId}`;
+export function linkTo(approvalId: string, publicUrl: string | null, token: string | null = null): string | null {
+  if (publicUrl === null) return null;
+  const request = `${publicUrl.replace(/\/$/, '')}/approvals/${approvalId}`;
+  return token === null ? request : `${request}/link?token=${token}`;
+}
 
 function headlineOf({ event, asks }: Said, person: string): string {
   if (asks) {

@@ -3,8 +3,7 @@
  * characters that Slack reads everywhere are escaped besides.
  */
 import type { Approval } from '../../contracts/approval.ts';
-import type { RiskLevel } from '../../contracts/risk.ts';
-import { wantsSecondFactor } from '../approval/second-factor.ts';
+import { isDecidableWithoutSignIn } from '../approval/identification.ts';
 import type { Message } from './message.ts';
 
 interface PlainText {
@@ -77,11 +76,7 @@ export const slackNoteOf = (words: string, link: string | null): SlackMessage =>
 
 /** What a decision in Slack may be about. Above it only whoever has signed in decides. */
 export const isDecidableInSlack = (approval: Pick<Approval, 'risk' | 'operation_type' | 'rule'>): boolean =>
-  DECIDABLE.includes(approval.risk.level) &&
-  approval.operation_type !== 'security_change' &&
-  !approval.rule.requires_rationale &&
-  !wantsSecondFactor(approval);
-const DECIDABLE: readonly RiskLevel[] = ['low', 'medium'];
+  isDecidableWithoutSignIn(approval) && !approval.rule.requires_rationale;
 
 function buttonsOf(message: Message, approval: Approval, offersDecision: boolean): Button[] {
   const open: Button[] = message.link

@@ -80,7 +80,7 @@ ${number('cpu', `Share of a core, less than ${limits.cpu}`, 'any')}</details>`
     : ''
 }
 ${
-  mayAgree && rule.standing_approvals
+  mayAgree && rule.standing_approvals && !viewer.isVisitor
     ? html`<details${hasAny(filled, errors, ['standing_runs', 'standing_days'])}><summary>Let the same run again without asking</summary>
 ${number('standing_runs', `So many further runs, at most ${rule.standing_approvals.max_runs}`, '1')}
 ${number('standing_days', `For so many days, at most ${rule.standing_approvals.max_days}`, '1')}</details>`

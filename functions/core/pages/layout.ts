@@ -8,6 +8,8 @@ import { STYLE } from './style.ts';
 export interface Viewer {
   readonly email: string;
   readonly csrfToken: string;
+  /** They came by a personal link: this one page is all they may use. */
+  readonly isVisitor: boolean;
 }
 
 interface Page {
@@ -52,7 +54,7 @@ export function pageOf({ title, viewer, content }: Page): Html {
 <a class="skip" href="#content">Skip to the content</a>
 <header class="bar">
 <a class="brand" href="/approvals">Airlock</a>
-${viewer ? html`<span class="who">${viewer.email}</span>${signOut(viewer)}` : ''}
+${viewer ? html`<span class="who">${viewer.email}</span>${viewer.isVisitor ? signIn : signOut(viewer)}` : ''}
 </header>
 <main id="content" tabindex="-1">
 ${content}
@@ -65,6 +67,9 @@ ${content}
 
 const signOut = (viewer: Viewer): Html =>
   html`<form method="post" action="/sign-out">${csrfField(viewer)}<button class="plain">Sign out</button></form>`;
+
+/** Back to this very page nobody needs: there is the list. */
+const signIn: Html = html`<a href="/approvals">Sign in for more</a>`;
 
 export const csrfField = ({ csrfToken }: Viewer): Html => html`<input type="hidden" name="csrf_token" value="${csrfToken}">`;
 

@@ -31,7 +31,7 @@ addEventListener('pageshow', () => {
   for (const form of document.querySelectorAll('form')) delete form.dataset.sent;
 });
 
-const csrf = document.querySelector('input[name=csrf_token]')?.value;
+const csrf = document.querySelector('form[action="/sign-out"] input[name=csrf_token]')?.value;
 if (csrf) {
   const renew = () => fetch('/api/v1/auth/session/renew', {
     method: 'POST', headers: { 'content-type': 'application/json', 'x-csrf-token': csrf }, body: '{}',
@@ -39,7 +39,7 @@ if (csrf) {
   setInterval(renew, 300000);
 }
 
-const request = document.querySelector('[data-approval]');
+const request = csrf && document.querySelector('[data-approval]');
 if (request) {
   const look = async () => {
     if (document.hidden) return;

@@ -1,6 +1,6 @@
 /** `notification_channels` of hitl-mcp.yaml as owners write them, with the seed's keys. */
 import { z } from 'zod';
-import { exactly, section } from './configuration-values.ts';
+import { exactly, section, whole } from './configuration-values.ts';
 import type { NotificationChannels } from './notification-channels.ts';
 
 const REFERENCE = /^\$\{([A-Z][A-Z0-9_]{0,63})\}$/;
@@ -25,6 +25,7 @@ export const publicUrl = z.url({ protocol: /^https$/, error: 'the https address 
 const email = section({
   smtp_server: z.never({ error: 'nothing: mail goes through SES' }).optional(),
   from_address: emailAddress,
+  personal_link_hours: whole('hours', 0, 72).default(72),
 });
 
 const slack = section({
@@ -76,7 +77,9 @@ export const notificationChannels = section({
   .default({})
   .transform(
     (channels): NotificationChannels => ({
-      email: channels.email ? { from_address: channels.email.from_address } : null,
+      email: channels.email
+        ? { from_address: channels.email.from_address, personal_link_hours: channels.email.personal_link_hours }
+        : null,
       slack: channels.slack
         ? {
             channel: channels.slack.channel,

@@ -4,7 +4,8 @@ import { z } from 'zod';
 const reference = z.string().regex(/^[A-Z][A-Z0-9_]{0,63}$/);
 
 export const notificationChannels = z.strictObject({
-  email: z.strictObject({ from_address: z.string() }).nullable(),
+  /** `personal_link_hours`: how long the link of a mail is good; 0: its links are as everybody's. */
+  email: z.strictObject({ from_address: z.string(), personal_link_hours: z.int().min(0).max(72) }).nullable(),
   slack: z
     .strictObject({
       channel: z.string(),

@@ -1,6 +1,8 @@
+import { randomBytes } from 'node:crypto';
 import type { DynamoDBBatchResponse, DynamoDBStreamEvent } from 'aws-lambda';
 import { dynamoApprovals } from '../../adapters/dynamo/approvals.ts';
 import { dynamoDeliveries } from '../../adapters/dynamo/notifications.ts';
+import { dynamoPersonalLinks } from '../../adapters/dynamo/personal-links.ts';
 import { secretsManagerSecrets } from '../../adapters/secretsmanager/secrets.ts';
 import { sesSender } from '../../adapters/ses/sender.ts';
 import { slackSender } from '../../adapters/slack/sender.ts';
@@ -30,6 +32,11 @@ const parts = {
   approvals: dynamoApprovals({ approvals: environment.APPROVALS_TABLE, audit: '' }),
   senders,
   publicUrl: environment.PUBLIC_URL ?? null,
+  personalLinks: {
+    links: dynamoPersonalLinks(environment.EPHEMERA_TABLE),
+    random: () => randomBytes(32).toString('base64url'),
+    hours: email?.personal_link_hours ?? 0,
+  },
   clock,
 };
 
