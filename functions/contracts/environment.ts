@@ -133,7 +133,7 @@ export const FUNCTION_ENVIRONMENT = {
     CANCEL_RUN_FUNCTION: text,
     PUSH_FUNCTION: text,
   }),
-  'events/approval-notify': z.object({ ...identity, ...notifications }),
+  'events/approval-notify': z.object({ ...identity, ...approvals, ...notifications }),
   'events/send-notifications': z.object({
     ...notifications,
     ...approvals,

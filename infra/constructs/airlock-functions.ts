@@ -453,8 +453,14 @@ export class AirlockFunctions extends Construct {
     anchor.allow(['s3:ListBucket'], [auditBucket.bucketArn], { StringLike: { 's3:prefix': ['anchors/*', 'audit/*'] } });
     auditBucket.encryptionKey?.grant(anchor.lambda, 'kms:GenerateDataKey', 'kms:Decrypt');
 
-    const approvalNotify = this.#add('events/approval-notify', TASK_TIMEOUT, undefined, this.#table('IDENTITY', 'NOTIFICATIONS'));
+    const approvalNotify = this.#add(
+      'events/approval-notify',
+      TASK_TIMEOUT,
+      undefined,
+      this.#table('IDENTITY', 'APPROVALS', 'NOTIFICATIONS'),
+    );
     tables.identity.allow(approvalNotify.lambda, 'Query');
+    tables.approvals.allow(approvalNotify.lambda, 'GetItem');
     tables.notifications.allow(approvalNotify.lambda, 'GetItem', 'PutItem', 'Query');
     this.#sender();
 

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { configuration } from '../../../test/support/configuration.ts';
 import { actorOf, identityOf, NOW, newExecutionId, openApprovalOf } from '../../../test/support/entities.ts';
 import { memoryApprovals } from '../../../test/support/memory/approvals.ts';
 import { memoryDeliveries, memoryPreferences } from '../../../test/support/memory/notifications.ts';
@@ -34,11 +35,11 @@ const OFF = { outcome: 'off', reason: 'The secret of the channel is not there.' 
 const SILENT: SendResult = { outcome: 'unknown', reason: 'timed out' };
 
 /** A request that asks everybody with the role approver, and channels that answer what the test says; without a word they send. */
-async function house(channels = CHANNELS, more: { people?: ReturnType<typeof identityOf>[] } = {}) {
+async function house(channels = CHANNELS, more: { people?: ReturnType<typeof identityOf>[]; team?: string } = {}) {
   const approvals = memoryApprovals();
   const deliveries = memoryDeliveries();
   const preferences = memoryPreferences();
-  const request = openApprovalOf(newExecutionId());
+  const request = { ...openApprovalOf(newExecutionId()), team: more.team ?? null };
   const opened = { action: 'opened', actor: 'user-1', at: NOW.toISOString(), details: {} };
   await approvals.create(request, appendToChain(request.approval_id, EMPTY_CHAIN, opened).record);
   const people = more.people ?? [identityOf('user-2', { roles: ['approver'] })];
@@ -59,6 +60,7 @@ async function house(channels = CHANNELS, more: { people?: ReturnType<typeof ide
     deliveries,
     preferences,
     everybody: async () => people,
+    granted: configuration.security.authorization.roles,
     channels,
     approvals,
     senders,
@@ -108,6 +110,28 @@ describe('who is told', () => {
     const { queue, request } = await house(EMAIL_ONLY);
     const audience = { eligible: { roles: [], groups: [], people: [] }, people: [], except: [] };
     expect(await queue(noticeOf(request, 1, { audience }))).toEqual([]);
+  });
+
+  it('is nobody of another team by a role alone, nobody who may not decide, and whoever is asked as one of a group or by name', async () => {
+    const people = [
+      identityOf('of the team', { roles: ['approver'], teams: ['data'] }),
+      identityOf('of another team', { roles: ['approver'], teams: ['sales'] }),
+      identityOf('of the group', { roles: ['approver'], teams: ['security'] }),
+      identityOf('by name', { roles: ['approver'] }),
+      identityOf('may not decide', { roles: ['developer'], teams: ['data', 'security'] }),
+      identityOf('reaches all teams', { roles: ['admin', 'approver'] }),
+    ];
+    const { queue, request } = await house(EMAIL_ONLY, { people, team: 'data' });
+    const eligible = { roles: ['approver'], groups: ['security'], people: ['by name@airlock.test'] };
+    for (const [sequence, asks] of [true, false].entries()) {
+      const told = await queue(noticeOf(request, sequence + 1, { asks, audience: { eligible, people: [], except: [] } }));
+      expect(told.map((row) => row.recipient.kind === 'person' && row.recipient.user_id)).toEqual([
+        'of the team',
+        'of the group',
+        'by name',
+        'reaches all teams',
+      ]);
+    }
   });
 
   it('by the first channel the person wants and has, with the others to fall back on', async () => {

@@ -9,6 +9,8 @@ import {
   type PersonalChannel,
   type Recipient,
 } from '../../contracts/notification.ts';
+import type { ApprovalStore } from '../approval/ports.ts';
+import type { RolePermissions } from '../identity/actor.ts';
 import type { NotificationChannels } from '../policy/notification-channels.ts';
 import { sha256 } from '../text/json.ts';
 import type { DeliveryStore, PreferenceStore } from './ports.ts';
@@ -18,7 +20,9 @@ import { type Reachable, recipientsOf } from './recipients.ts';
 export interface QueueParts {
   readonly deliveries: Pick<DeliveryStore, 'create' | 'listOf'>;
   readonly preferences: Pick<PreferenceStore, 'get'>;
+  readonly approvals: Pick<ApprovalStore, 'get'>;
   readonly everybody: () => Promise<readonly Reachable[]>;
+  readonly granted: RolePermissions;
   readonly channels: NotificationChannels;
 }
 
@@ -26,7 +30,9 @@ type Queued = DeliveryIn<'queued'>;
 
 /** The messages there are now for this notice and were not before. */
 export async function queueNotice(parts: QueueParts, notice: ApprovalNotice, now: Date): Promise<Queued[]> {
-  const people = recipientsOf(notice, await parts.everybody());
+  const [request, everybody] = await Promise.all([parts.approvals.get(notice.request_id), parts.everybody()]);
+  if (!request) return [];
+  const people = recipientsOf(notice, request, everybody, parts.granted);
   const planned = [
     ...(await Promise.all(people.map((person) => toPerson(parts, notice, person, now)))).flat(),
     ...toPlaces(parts.channels, notice, now),

@@ -1,3 +1,4 @@
+import { dynamoApprovals } from '../../adapters/dynamo/approvals.ts';
 import { dynamoIdentities } from '../../adapters/dynamo/identities.ts';
 import { dynamoDeliveries, dynamoPreferences } from '../../adapters/dynamo/notifications.ts';
 import { approvalNotice } from '../../contracts/approval-notice.ts';
@@ -11,11 +12,14 @@ import { clock } from '../../runtime/system.ts';
 
 const environment = environmentOf('events/approval-notify');
 const identities = dynamoIdentities({ identity: environment.IDENTITY_TABLE });
+const { notificationChannels, security } = readConfiguration();
 const parts = {
   deliveries: dynamoDeliveries(environment.NOTIFICATIONS_TABLE),
   preferences: dynamoPreferences(environment.NOTIFICATIONS_TABLE),
+  approvals: dynamoApprovals({ approvals: environment.APPROVALS_TABLE }),
   everybody: () => everybody(identities),
-  channels: readConfiguration().notificationChannels,
+  granted: security.authorization.roles,
+  channels: notificationChannels,
 };
 
 /** A notice that a change of a request left behind becomes messages to those it concerns. Seeing it twice queues nothing twice. */
