@@ -76,7 +76,13 @@ describe('Slack', () => {
 
   it('is asked again after the time it names, not after what may have worked, and after what never will', async () => {
     slack.faults.push({ status: 429, body: '', headers: { 'retry-after': '7' } });
-    expect(await send(room)).toEqual({ outcome: 'refused', reason: 'ratelimited', isFinal: false, retryAfterSeconds: 7 });
+    expect(await send(room)).toEqual({
+      outcome: 'refused',
+      reason: 'ratelimited',
+      isFinal: false,
+      isBusy: true,
+      retryAfterSeconds: 7,
+    });
     slack.faults.push('hang up');
     expect(await send(room)).toMatchObject({ outcome: 'unknown' });
     slack.faults.push({ status: 200, body: '{"ok":false,"error":"fatal_error"}' });

@@ -30,6 +30,7 @@ const EMAIL_ONLY: NotificationChannels = { ...CHANNELS, slack: null, sms: null, 
 
 const SENT: SendResult = { outcome: 'sent', reference: 'ref-1' };
 const BUSY: SendResult = { outcome: 'refused', reason: 'busy', isFinal: false };
+const LATER: SendResult = { ...BUSY, reason: 'too many', isBusy: true };
 const NEVER: SendResult = { outcome: 'refused', reason: 'no such address', isFinal: true };
 const OFF = { outcome: 'off', reason: 'The secret of the channel is not there.' } as const;
 const SILENT: SendResult = { outcome: 'unknown', reason: 'timed out' };
@@ -203,6 +204,37 @@ describe('a message', () => {
     expect(statuses()).toEqual(['email failed', 'sms sent']);
     const [failed, next] = rows();
     expect(failed).toMatchObject({ attempts: 4, last_error: 'busy', followed_by: next?.delivery_id });
+  });
+
+  it('that many others keep from its only channel comes later, for an hour or so', async () => {
+    const { queue, pass, wait, answers, request, rows, statuses } = await house(EMAIL_ONLY);
+    answers.email = Array.from({ length: 12 }, () => LATER);
+    await queue();
+    const minutes = async (count: number) => {
+      for (let passed = 0; passed < count; passed += 1) {
+        await pass();
+        wait(1);
+      }
+    };
+    await minutes(25);
+    expect(rows()).toMatchObject([{ status: 'sent', attempts: 13 }]);
+    answers.email = Array.from({ length: 100 }, () => LATER);
+    await queue(noticeOf(request, 2));
+    await minutes(50);
+    expect(statuses()).toEqual(['email queued', 'email sent']);
+    await minutes(25);
+    expect(statuses()).toEqual(['email dead', 'email sent']);
+  });
+
+  it('that many others keep from one channel goes by another after as many tries as any', async () => {
+    const { queue, pass, wait, answers, statuses } = await house({ ...CHANNELS, slack: null, webhook: null });
+    answers.email = Array.from({ length: 12 }, () => LATER);
+    await queue();
+    for (let minutes = 0; minutes < 6; minutes += 1) {
+      await pass();
+      wait(1);
+    }
+    expect(statuses()).toEqual(['email failed', 'sms sent']);
   });
 
   it('waits as long as the channel asks for, within reason', async () => {

@@ -18,6 +18,8 @@ export interface DeliverParts {
 /** After the nth try that failed: half a minute, one, two. The fourth was the last: after three and a half minutes another channel is tried. */
 const PAUSES_SECONDS = [30, 60, 120];
 const MOST_PAUSE_SECONDS = 15 * 60;
+/** Where only this channel is left, and it works but has too much to do, the fourth is not the last: an hour of tries two minutes apart. */
+const MOST_TRIES_WHILE_BUSY = 34;
 /** Longer than the function that sends may run: whoever holds the row then is gone. */
 export const SENDING_SECONDS = 90;
 const ERROR_MAX = 300;
@@ -43,7 +45,7 @@ export async function deliver(parts: DeliverParts, deliveryId: string): Promise<
   if (!approval) return giveUp(parts, claimed, 'The request is not there.');
   if (isMoot(claimed, approval)) return drop(parts, claimed);
   const target = claimed.updates === null ? null : await parts.deliveries.get(claimed.updates);
-  if (target?.status === 'sending') return again(parts, claimed, 'What it changes is being sent.', undefined);
+  if (target?.status === 'sending') return again(parts, claimed, 'What it changes is being sent.', {});
   const reference = target?.status === 'sent' ? target.reference : null;
   if (claimed.updates !== null && reference === null) return drop(parts, claimed);
   const result = await send(parts, claimed, approval, reference);
@@ -65,7 +67,7 @@ export async function deliver(parts: DeliverParts, deliveryId: string): Promise<
   }
   if (result.outcome === 'unknown' && !isRepeatable(claimed)) return giveUp(parts, claimed, result.reason);
   if (result.outcome === 'refused' && result.isFinal) return giveUp(parts, claimed, result.reason);
-  return again(parts, claimed, result.reason, result.outcome === 'refused' ? result.retryAfterSeconds : undefined);
+  return again(parts, claimed, result.reason, result.outcome === 'refused' ? result : {});
 }
 
 const isDue = (delivery: Delivery, now: Date): delivery is DeliveryIn<'queued'> | DeliveryIn<'sending'> =>
@@ -113,12 +115,13 @@ async function again(
   parts: DeliverParts,
   claimed: DeliveryIn<'sending'>,
   reason: string,
-  askedSeconds: number | undefined,
+  { retryAfterSeconds, isBusy }: { readonly retryAfterSeconds?: number; readonly isBusy?: true },
 ): Promise<DeliverEnd> {
-  const pause = PAUSES_SECONDS[claimed.attempts - 1];
+  const isPatient = isBusy && claimed.fall_backs.length === 0 && claimed.attempts < MOST_TRIES_WHILE_BUSY;
+  const pause = PAUSES_SECONDS[claimed.attempts - 1] ?? (isPatient ? PAUSES_SECONDS.at(-1) : undefined);
   if (pause === undefined) return giveUp(parts, claimed, reason);
   const now = parts.clock.now();
-  const seconds = Math.min(Math.max(pause, askedSeconds ?? 0), MOST_PAUSE_SECONDS);
+  const seconds = Math.min(Math.max(pause, retryAfterSeconds ?? 0), MOST_PAUSE_SECONDS);
   const waiting: DeliveryIn<'queued'> = {
     ...claimed,
     status: 'queued',
