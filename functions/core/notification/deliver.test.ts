@@ -354,6 +354,37 @@ describe('messages that were sent already', () => {
     ]);
   });
 
+  it('go on asking whoever has not decided while more decisions are wanted, and stop where the next stage begins', async () => {
+    const people = ['user-2', 'user-3'].map((name) => identityOf(name, { roles: ['approver'] }));
+    const slackOnly = { ...CHANNELS, email: null, sms: null, webhook: null };
+    const { queue, request, pass, rows } = await house(slackOnly, { people });
+    const nameOf = ({ recipient }: Delivery) => (recipient.kind === 'person' ? recipient.user_id : recipient.name);
+    /** Which messages are to be changed, and of these, which still ask. */
+    const changesOf = (queued: readonly Delivery[]) => {
+      const changes = queued.filter((row) => row.updates !== null);
+      const changed = (row: Delivery) => rows().find((one) => one.delivery_id === row.updates)?.event;
+      const named = (all: readonly Delivery[]) => all.map((row) => `${changed(row)} ${nameOf(row)}`).sort();
+      return { all: named(changes), asking: named(changes.filter((row) => row.asks)) };
+    };
+    await queue();
+    await pass();
+    const { audience } = noticeOf(request, 2);
+    const acted = { ...audience, except: [{ user_id: 'user-2', email: 'user-2@airlock.test' }] };
+    expect(changesOf(await queue(noticeOf(request, 2, { event: 'decided', asks: false, audience: acted })))).toEqual({
+      all: ['opened #approvals', 'opened user-2', 'opened user-3'],
+      asking: ['opened #approvals', 'opened user-3'],
+    });
+    await pass();
+    expect(changesOf(await queue(noticeOf(request, 3, { event: 'stage_started' })))).toEqual({
+      all: ['decided user-3', 'opened #approvals', 'opened user-2', 'opened user-3'],
+      asking: [],
+    });
+    await pass();
+    // Of two messages to somebody the newer one asks.
+    const again = changesOf(await queue(noticeOf(request, 4, { event: 'decided', asks: false, audience: acted })));
+    expect(again.asking).toEqual(['stage_started #approvals', 'stage_started user-3']);
+  });
+
   it('are changed though they were on their way while it was decided', async () => {
     const home = await house({ ...CHANNELS, email: null, sms: null, webhook: null }, { people: [] });
     await home.queue();

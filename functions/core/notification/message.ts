@@ -25,7 +25,9 @@ const QUOTE_MAX = 300;
 const ADDRESS_MAX = 120;
 const LIST_MAX = 5;
 
-export function messageOf(said: Said, approval: Approval, publicUrl: string | null): Message {
+export function messageOf(about: Said, approval: Approval, publicUrl: string | null): Message {
+  // Whoever was asked while it was open, and reads this when it is not, has nothing to decide.
+  const said = { ...about, asks: about.asks && approval.status === 'open' };
   const person = shown(approval.requester.email, ADDRESS_MAX);
   const facts = [
     { label: 'Operation', value: shown(approval.summary, SUMMARY_MAX) },
@@ -65,6 +67,7 @@ function headlineOf({ event, asks }: Said, person: string): string {
     expired: 'Expired, nothing ran',
     withdrawn: 'Withdrawn',
     escalated: 'Handed on to the next level',
+    stage_started: 'On to the next stage',
     commented: 'New comment',
     decided: 'New decision',
   };
@@ -83,6 +86,7 @@ function leadOf({ event, asks }: Said): string {
     expired: 'Nobody decided in time; nothing runs.',
     withdrawn: 'The request was taken back; there is nothing left to decide.',
     escalated: 'You can still decide; the next level was asked as well.',
+    stage_started: 'One stage agreed; the next one decides now.',
     commented: 'Somebody commented on the request.',
     decided: 'Somebody decided; more decisions are needed.',
   };
