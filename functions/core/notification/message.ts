@@ -36,7 +36,7 @@ export function messageOf(about: Said, approval: Approval, publicUrl: string | n
     ...(approval.justification ? [{ label: 'They wrote', value: shown(approval.justification, QUOTE_MAX) }] : []),
     ...progressOf(approval),
     { label: 'Request', value: approval.approval_id },
-    { label: 'Digest', value: approval.digest },
+    { label: 'Digest', value: approval.settled_digest ?? approval.digest },
   ];
   return {
     subject: `[${approval.risk.level} risk] ${headlineOf(said, person)}`,
