@@ -137,6 +137,7 @@ export const FUNCTION_ENVIRONMENT = {
   'events/send-notifications': z.object({
     ...notifications,
     ...approvals,
+    ...identity,
     ...channels,
   }),
   'events/approval-changed': z.object({ APPROVAL_CLOCK_STATE_MACHINE_ARN: text }),

@@ -483,11 +483,12 @@ export class AirlockFunctions extends Construct {
   #sender(): void {
     const { data, channels } = this.#props;
     const sender = this.#add('events/send-notifications', SENDER_TIMEOUT, undefined, {
-      ...this.#table('NOTIFICATIONS', 'APPROVALS'),
+      ...this.#table('NOTIFICATIONS', 'APPROVALS', 'IDENTITY'),
       ...this.#channels(),
     });
     data.tables.notifications.allow(sender.lambda, 'GetItem', 'PutItem', 'Query');
     data.tables.approvals.allow(sender.lambda, 'GetItem');
+    data.tables.identity.allowOn('user#*', sender.lambda, 'GetItem');
     this.#mayReadChannelsSecret(sender);
     this.#mayMail(sender);
     // A phone number is no resource; every topic is one, and none is meant.

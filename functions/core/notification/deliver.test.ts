@@ -61,6 +61,7 @@ async function house(channels = CHANNELS, more: { people?: ReturnType<typeof ide
     deliveries,
     preferences,
     everybody: async () => people,
+    identities: { get: async (id: string) => people.find((person) => person.user_id === id) ?? null },
     granted: configuration.security.authorization.roles,
     channels,
     approvals,
@@ -291,8 +292,29 @@ describe('a message', () => {
     expect([sent.length, statuses()]).toEqual([0, ['email dropped']]);
   });
 
+  it('goes to the address that somebody has when it is sent, and to nobody who was disabled or forgotten meanwhile', async () => {
+    const people = ['moved', 'disabled', 'forgotten', 'stays'].map((name) => identityOf(name, { roles: ['approver'] }));
+    const { queue, pass, sent, rows } = await house(EMAIL_ONLY, { people });
+    await queue();
+    const [moved, disabled] = people;
+    if (!moved || !disabled) throw new Error('they were asked');
+    people.splice(0, 3, { ...moved, email: 'new@airlock.test' }, { ...disabled, disabled: true });
+    await pass();
+    expect(sent.map(({ delivery }) => delivery.recipient)).toEqual([
+      { kind: 'person', user_id: 'moved', email: 'new@airlock.test' },
+      { kind: 'person', user_id: 'stays', email: 'stays@airlock.test' },
+    ]);
+    const ends = rows().map((row) => [row.recipient.kind === 'person' && row.recipient.user_id, row.status, row.last_error]);
+    expect(ends).toEqual([
+      ['moved', 'sent', null],
+      ['disabled', 'dropped', 'They are no user any more.'],
+      ['forgotten', 'dropped', 'They are no user any more.'],
+      ['stays', 'sent', null],
+    ]);
+  });
+
   it('of a channel that is not set up falls back at once', async () => {
-    const { queue, senders, channels, deliveries, approvals, clock, rows, statuses, publicUrl } = await house({
+    const { queue, senders, channels, deliveries, approvals, clock, identities, rows, statuses, publicUrl } = await house({
       ...CHANNELS,
       slack: null,
       webhook: null,
@@ -301,7 +323,7 @@ describe('a message', () => {
     const { email: _, ...others } = senders;
     for (let passes = 0; passes < 2; passes += 1)
       for (const row of await deliveries.listDue(clock.now(), 10))
-        await deliver({ deliveries, approvals, senders: others, publicUrl, clock }, row.delivery_id);
+        await deliver({ deliveries, approvals, identities, senders: others, publicUrl, clock }, row.delivery_id);
     expect(channels.email).not.toBeNull();
     expect(statuses()).toEqual(['email failed', 'sms sent']);
     expect(rows()[0]?.last_error).toBe('The channel email is not set up.');

@@ -3,6 +3,7 @@ import type { Approval } from '../../contracts/approval.ts';
 import type { Delivery, DeliveryIn } from '../../contracts/notification.ts';
 import type { ApprovalStore } from '../approval/ports.ts';
 import type { Clock } from '../clock.ts';
+import type { IdentityStore } from '../identity/ports.ts';
 import { messageOf } from './message.ts';
 import { type ChannelSenders, type DeliveryStore, NotSent, type SendResult } from './ports.ts';
 import { queued } from './queue.ts';
@@ -10,6 +11,7 @@ import { queued } from './queue.ts';
 export interface DeliverParts {
   readonly deliveries: Pick<DeliveryStore, 'get' | 'save' | 'handOver'>;
   readonly approvals: Pick<ApprovalStore, 'get'>;
+  readonly identities: Pick<IdentityStore, 'get'>;
   readonly senders: ChannelSenders;
   readonly publicUrl: string | null;
   readonly clock: Clock;
@@ -48,10 +50,12 @@ export async function deliver(parts: DeliverParts, deliveryId: string): Promise<
   if (target?.status === 'sending') return again(parts, claimed, 'What it changes is being sent.', {});
   const reference = target?.status === 'sent' ? target.reference : null;
   if (claimed.updates !== null && reference === null) return drop(parts, claimed);
-  const result = await send(parts, claimed, approval, reference);
+  const addressed = claimed.updates === null ? await addressedNow(parts, claimed) : claimed;
+  if (!addressed) return drop(parts, claimed, 'They are no user any more.');
+  const result = await send(parts, addressed, approval, reference);
   if (result.outcome === 'sent') {
     const ended_at = parts.clock.now().toISOString();
-    const { due_at: _, ...rest } = claimed;
+    const { due_at: _, ...rest } = addressed;
     const sent: Delivery = {
       ...rest,
       status: 'sent',
@@ -97,6 +101,16 @@ async function claim(
     due_at: inSeconds(now, SENDING_SECONDS),
   };
   return (await parts.deliveries.save(found, claimed)) ? claimed : null;
+}
+
+/** To the address somebody has now: hours may lie between asking and sending. null: nobody is there any more. */
+async function addressedNow({ identities }: DeliverParts, claimed: DeliveryIn<'sending'>): Promise<DeliveryIn<'sending'> | null> {
+  const { recipient } = claimed;
+  if (recipient.kind === 'place') return claimed;
+  const person = await identities.get(recipient.user_id);
+  return !person || person.disabled || person.email === ''
+    ? null
+    : { ...claimed, recipient: { ...recipient, email: person.email } };
 }
 
 async function send(parts: DeliverParts, delivery: Delivery, approval: Approval, reference: string | null): Promise<SendResult> {

@@ -1,5 +1,6 @@
 import type { DynamoDBBatchResponse, DynamoDBStreamEvent } from 'aws-lambda';
 import { dynamoApprovals } from '../../adapters/dynamo/approvals.ts';
+import { dynamoIdentities } from '../../adapters/dynamo/identities.ts';
 import { dynamoDeliveries } from '../../adapters/dynamo/notifications.ts';
 import { secretsManagerSecrets } from '../../adapters/secretsmanager/secrets.ts';
 import { sesSender } from '../../adapters/ses/sender.ts';
@@ -29,6 +30,7 @@ const deliveries = dynamoDeliveries(environment.NOTIFICATIONS_TABLE);
 const parts = {
   deliveries,
   approvals: dynamoApprovals({ approvals: environment.APPROVALS_TABLE, audit: '' }),
+  identities: dynamoIdentities({ identity: environment.IDENTITY_TABLE }),
   senders,
   publicUrl: environment.PUBLIC_URL ?? null,
   clock,
