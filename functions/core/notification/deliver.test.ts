@@ -313,6 +313,22 @@ describe('a message', () => {
     ]);
   });
 
+  it('is tried again by the same channel where what it is about could not be read, since nothing was sent', async () => {
+    const home = await house(EMAIL_ONLY);
+    await home.queue();
+    const [row] = home.rows();
+    const fault = async () => {
+      throw new Error('throttled');
+    };
+    for (const broken of [{ approvals: { get: fault } }, { identities: { get: fault } }]) {
+      const { outcome } = await deliver({ ...home, ...broken }, row?.delivery_id ?? '');
+      expect([outcome, home.sent.length]).toEqual(['queued', 0]);
+      home.wait(1);
+    }
+    await home.pass();
+    expect([home.statuses(), home.sent.length]).toEqual([['email sent'], 1]);
+  });
+
   it('of a channel that is not set up falls back at once', async () => {
     const { queue, senders, channels, deliveries, approvals, clock, identities, rows, statuses, publicUrl } = await house({
       ...CHANNELS,

@@ -42,15 +42,16 @@ export async function deliver(parts: DeliverParts, deliveryId: string): Promise<
   }
   const claimed = await claim(parts, found, now);
   if (!claimed) return end('lost');
-  // Read after the claim: whoever changes the request later sees that this message is on its way, and has it changed.
-  const approval = await parts.approvals.get(claimed.approval_id);
+  const about = await lookUp(parts, claimed).catch((error: unknown) => ({
+    fault: error instanceof Error ? error.name : 'fault',
+  }));
+  if ('fault' in about) return again(parts, claimed, `What it is about could not be read: ${about.fault}.`, {});
+  const { approval, target, addressed } = about;
   if (!approval) return giveUp(parts, claimed, 'The request is not there.');
   if (isMoot(claimed, approval)) return drop(parts, claimed);
-  const target = claimed.updates === null ? null : await parts.deliveries.get(claimed.updates);
   if (target?.status === 'sending') return again(parts, claimed, 'What it changes is being sent.', {});
   const reference = target?.status === 'sent' ? target.reference : null;
   if (claimed.updates !== null && reference === null) return drop(parts, claimed);
-  const addressed = claimed.updates === null ? await addressedNow(parts, claimed) : claimed;
   if (!addressed) return drop(parts, claimed, 'They are no user any more.');
   const result = await send(parts, addressed, approval, reference);
   if (result.outcome === 'sent') {
@@ -101,6 +102,16 @@ async function claim(
     due_at: inSeconds(now, SENDING_SECONDS),
   };
   return (await parts.deliveries.save(found, claimed)) ? claimed : null;
+}
+
+/** Read after the claim: whoever changes the request later sees that this message is on its way, and has it changed. */
+async function lookUp(parts: DeliverParts, claimed: DeliveryIn<'sending'>) {
+  const [approval, target, addressed] = await Promise.all([
+    parts.approvals.get(claimed.approval_id),
+    claimed.updates === null ? null : parts.deliveries.get(claimed.updates),
+    claimed.updates === null ? addressedNow(parts, claimed) : claimed,
+  ]);
+  return { approval, target, addressed };
 }
 
 /** To the address somebody has now: hours may lie between asking and sending. null: nobody is there any more. */
