@@ -6,7 +6,7 @@ import { queueNotice } from '../../core/notification/queue.ts';
 import { readConfiguration } from '../../runtime/configuration.ts';
 import { environmentOf } from '../../runtime/environment.ts';
 import { everybody } from '../../runtime/everybody.ts';
-import { log } from '../../runtime/log.ts';
+import { log, unreadableRow } from '../../runtime/log.ts';
 import { streamHandler } from '../../runtime/stream-handler.ts';
 import { clock } from '../../runtime/system.ts';
 
@@ -14,7 +14,7 @@ const environment = environmentOf('events/approval-notify');
 const identities = dynamoIdentities({ identity: environment.IDENTITY_TABLE });
 const { notificationChannels, security } = readConfiguration();
 const parts = {
-  deliveries: dynamoDeliveries(environment.NOTIFICATIONS_TABLE),
+  deliveries: dynamoDeliveries(environment.NOTIFICATIONS_TABLE, unreadableRow),
   preferences: dynamoPreferences(environment.NOTIFICATIONS_TABLE),
   approvals: dynamoApprovals({ approvals: environment.APPROVALS_TABLE }),
   everybody: () => everybody(identities),

@@ -13,7 +13,7 @@ import { sendEach } from '../../core/notification/pass.ts';
 import type { ChannelSenders } from '../../core/notification/ports.ts';
 import { readConfiguration } from '../../runtime/configuration.ts';
 import { environmentOf } from '../../runtime/environment.ts';
-import { log } from '../../runtime/log.ts';
+import { log, unreadableRow } from '../../runtime/log.ts';
 import { streamHandler } from '../../runtime/stream-handler.ts';
 import { clock } from '../../runtime/system.ts';
 
@@ -26,7 +26,7 @@ const senders: ChannelSenders = {
   ...(sms ? { sms: snsSender(sms) } : {}),
   ...(webhook ? { webhook: webhookSender({ webhook, secret }) } : {}),
 };
-const deliveries = dynamoDeliveries(environment.NOTIFICATIONS_TABLE);
+const deliveries = dynamoDeliveries(environment.NOTIFICATIONS_TABLE, unreadableRow);
 const parts = {
   deliveries,
   approvals: dynamoApprovals({ approvals: environment.APPROVALS_TABLE, audit: '' }),
