@@ -112,7 +112,6 @@ export const showSignIn = defineRoute({
   path: '/sign-in',
   permission: 'public',
   summary: 'The form to sign in with; whoever is signed in goes on to where they wanted.',
-  limits: 'sign_in',
   page: true,
   query: z.strictObject({ return_to: ownPath.default('/approvals') }),
   responses: shownOrLed,
