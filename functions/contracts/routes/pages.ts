@@ -66,6 +66,8 @@ export const decideOnPage = defineRoute({
     standing_runs: field.default(''),
     standing_days: field.default(''),
   }),
+  // A form writes a letter of some scripts as nine characters.
+  bodyMaxBytes: 64 * 1024,
   responses: { 303: rendered },
 });
 
