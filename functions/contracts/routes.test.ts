@@ -1,3 +1,5 @@
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { BODY_MAX_BYTES, type RouteContract } from './route.ts';
 import { decideApproval } from './routes/approvals.ts';
@@ -23,3 +25,14 @@ it('a reason or a comment of the length it may have has room in its request, in 
   const inAscii = JSON.stringify({ rationale: reason }).replace(/[^\x20-\x7e]/g, (c) => `\\u${c.charCodeAt(0).toString(16)}`);
   expect(inAscii.length).toBeLessThan(room(decideApproval));
 });
+
+it('every route that is described is led to a function', async () => {
+  const folder = join(import.meta.dirname, 'routes');
+  const modules = await Promise.all(readdirSync(folder).map(async (name): Promise<object> => await import(join(folder, name))));
+  const described = modules.flatMap((module) => Object.values(module)).flatMap((value: unknown) => idOf(value) ?? []);
+  expect(described.length).toBeGreaterThan(50);
+  expect([...new Set(described)].sort()).toEqual(routes.map((route) => route.id).sort());
+});
+
+const idOf = (value: unknown): string | null =>
+  value !== null && typeof value === 'object' && 'method' in value && 'path' in value && 'id' in value ? String(value.id) : null;

@@ -28,6 +28,7 @@ import { beginPageSignIn, finishPageSignIn } from './routes/page-sign-in.ts';
 import {
   commentOnPage,
   decideOnPage,
+  delegateOnPage,
   showApproval,
   showApprovals,
   showSignIn,
@@ -56,6 +57,7 @@ export const ROUTES_OF_FUNCTION = {
     showApprovals,
     showApproval,
     decideOnPage,
+    delegateOnPage,
     commentOnPage,
     withdrawOnPage,
   ],

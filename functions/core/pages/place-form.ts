@@ -20,7 +20,7 @@ export const placeForm = (
 <form class="panel" method="post" action="/approvals/${approval_id}/delegate">${csrfField(viewer)}
 <label for="to">Their address</label><input id="to" name="to" type="email" autocomplete="off" maxlength="254" required value="${filled?.to ?? ''}">
 <label for="hours">For so many hours (empty: for good)</label><input id="hours" name="hours" type="number" inputmode="decimal" min="0" max="${String(MOST_HOURS)}" step="any" value="${filled?.hours ?? ''}">
-<label for="reason">Why (may be left empty)</label><textarea id="reason" name="reason" rows="2" maxlength="1000">${filled?.reason ?? ''}</textarea>
+<label for="reason">The reason you hand it on (may be left empty)</label><textarea id="reason" name="reason" rows="2" maxlength="1000">${filled?.reason ?? ''}</textarea>
 <p><button>Hand it on</button></p></form></details>`;
 
 /** Until when; null: for good; undefined: the field says no time. */
