@@ -7,7 +7,7 @@ function pageLeftOpen(statusOf: (path: string, asked: number) => number) {
   const timers: { run: () => void; everyMs: number }[] = [];
   const asked: string[] = [];
   const elements: Record<string, object> = {
-    'input[name=csrf_token]': { value: 'c' },
+    'form[action="/sign-out"] input[name=csrf_token]': { value: 'c' },
     '[data-approval]': { dataset: { approval: 'apr_1', mark: 'open 0 0 1' } },
   };
   runInNewContext(SCRIPT.html, {
