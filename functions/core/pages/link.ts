@@ -42,7 +42,7 @@ const signIn = (
 <p><a class="button" href="/sign-in?return_to=${encodeURIComponent(`/approvals/${approvalId}`)}">Sign in to decide</a></p></div>`;
 
 /** Enough for the person to know themselves, and for nobody else to learn an address. */
-export const masked = (email: string): string => `${shown(Array.from(email)[0] ?? '')}***@…`;
+const masked = (email: string): string => `${shown(Array.from(email)[0] ?? '')}***@…`;
 
 /** The same for every link that opens nothing, whatever the reason is. */
 export function deadLinkPage(): Html {
