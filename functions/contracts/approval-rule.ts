@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { riskLevel } from './risk.ts';
 
 /** Who may decide: anybody with one of the roles, in one of the groups (teams), or named. Three empty lists are nobody. */
 export const eligibility = z.object({ roles: z.array(z.string()), groups: z.array(z.string()), people: z.array(z.string()) });
@@ -29,6 +30,8 @@ export const approvalRule = z.object({
   denial: z.enum(['ends', 'majority']),
   requires_justification: z.boolean(),
   requires_rationale: z.boolean(),
+  /** From this risk on, who agrees must have signed in with a second factor; null: the role alone says who must. */
+  second_factor_from: riskLevel.nullable().default(null),
   /** Besides the requester and the owner of the agent that asks. */
   excluded: eligibility,
   /** null: each run needs a decision of its own. */

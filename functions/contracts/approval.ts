@@ -3,9 +3,7 @@ import { approvalRule, eligibility, operationType } from './approval-rule.ts';
 import { executionStatus, requestedLimits, requester, timestamp } from './execution.ts';
 import { approvalId, executionId, standingApprovalId } from './ids.ts';
 import { manifest, manifestFile, resourceLimits, sha256Hex } from './manifest.ts';
-
-export const riskLevel = z.enum(['low', 'medium', 'high', 'critical']);
-export type RiskLevel = z.infer<typeof riskLevel>;
+import { riskLevel } from './risk.ts';
 
 export const finding = z.object({ rule: z.string(), level: riskLevel, message: z.string(), line: z.int().positive().nullable() });
 export type Finding = z.infer<typeof finding>;
@@ -120,6 +118,8 @@ export const approvalSummary = z.object({
   team: z.string().nullable(),
   label: z.string().nullable(),
   risk_level: riskLevel,
+  /** Agreeing to it takes a session that was opened with a second factor. */
+  second_factor_required: z.boolean(),
   digest: sha256Hex,
   created_at: timestamp,
   expires_at: timestamp.nullable(),

@@ -5,6 +5,7 @@ export const API_ERRORS = {
   malformed_request: { status: 400, title: 'The request could not be read', retryable: false },
   unauthenticated: { status: 401, title: 'Sign in first', retryable: false },
   forbidden: { status: 403, title: 'You may not do this', retryable: false },
+  second_factor_wanted: { status: 403, title: 'Sign in with a second factor first', retryable: false },
   not_through_front_door: { status: 403, title: 'Requests are accepted through the front door only', retryable: false },
   not_found: { status: 404, title: 'Not found', retryable: false },
   method_not_allowed: { status: 405, title: 'The resource does not know this method', retryable: false },

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { timestamp } from './execution.ts';
 import { userId } from './identity.ts';
-import { challengeAnswer } from './sign-in.ts';
+import { challengeAnswer, credentials } from './sign-in.ts';
 
 /** What a page is told of the session its cookie stands for; the cookie itself no script can read. */
 export const pageSessionView = z.object({
@@ -13,8 +13,6 @@ export const pageSessionView = z.object({
   expires_at: timestamp,
 });
 export type PageSessionView = z.infer<typeof pageSessionView>;
-
-const credentials = z.strictObject({ email: z.string().min(3).max(254), password: z.string().min(1).max(256) });
 
 /** Either what a sign-in begins with, or the answer to its challenge. */
 export const pageSignIn = z.union([credentials, challengeAnswer]);

@@ -60,8 +60,8 @@ export const ROUTES_OF_FUNCTION = {
     showLink,
     followLink,
     decideOnPage,
-    delegateOnPage,
     commentOnPage,
+    delegateOnPage,
     withdrawOnPage,
   ],
   auth: [

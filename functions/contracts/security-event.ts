@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { keyId } from './api-key.ts';
-import { riskLevel } from './approval.ts';
 import { timestamp } from './execution.ts';
 import { userId } from './identity.ts';
+import { riskLevel } from './risk.ts';
 
 /** The seed's three, and more. */
 export const securityEventType = z.enum([

@@ -11,6 +11,13 @@ export const tokens = z.object({
 });
 export type Tokens = z.infer<typeof tokens>;
 
+export const credentials = z.strictObject({
+  email: z.string().min(3).max(254),
+  password: z.string().min(1).max(256),
+  /** true: asks for a second factor, and has one set up where there is none yet, also where no role wants it. */
+  second_factor: z.boolean().optional(),
+});
+
 export const challengeKind = z.enum(['mfa', 'set_up_mfa', 'new_password']);
 export type ChallengeKind = z.infer<typeof challengeKind>;
 

@@ -1,5 +1,5 @@
 import type { Approval, ApprovalVersion, DecisionRequest } from '../contracts/approval.ts';
-import { type ChangeOutcome, type DecisionChannel, decide } from '../core/approval/decide.ts';
+import { type ChangeOutcome, type DecisionContext, decide } from '../core/approval/decide.ts';
 import type { Person } from '../core/approval/eligibility.ts';
 import type { ApprovalStore } from '../core/approval/ports.ts';
 import { grant, grantedBy } from '../core/approval/standing.ts';
@@ -17,15 +17,18 @@ interface Parts {
   readonly clock: Clock;
 }
 
+/** How the person came. */
+type Way = Required<Pick<DecisionContext, 'channel' | 'secondFactor'>>;
+
 /** A decision with everything it looks up: the people in whose place it may be made, the version its conditions make, what it grants. */
 export function decision(parts: Parts) {
-  return async (request: Approval, person: Person, wanted: DecisionRequest, channel: DecisionChannel): Promise<ChangeOutcome> => {
+  return async (request: Approval, person: Person, wanted: DecisionRequest, way: Way): Promise<ChangeOutcome> => {
     const now = parts.clock.now();
     const delegators = await delegatorsOf(parts.identities, request);
     const made = await madeBy(parts, request, person, wanted, now);
     const outcome = decide(request, person, wanted, now, {
       delegators,
-      channel,
+      ...way,
       ...(made ? { tightened: made.version } : {}),
     });
     if (outcome.outcome === 'refused') return outcome;

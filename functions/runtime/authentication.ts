@@ -77,34 +77,34 @@ function tokenAuthentication(settings: Settings): (token: string) => Promise<Aut
       if (error instanceof ApiError) throw error;
       throw notValid();
     });
-    const credential = {
-      kind: 'token',
-      token_id: claims.jti,
-      session_id: claims.origin_jti,
-      issued_at: new Date(claims.iat * 1000).toISOString(),
-    } as const;
-    const identity = await holderOf(claims.sub, credential);
+    const shown = { session_id: claims.origin_jti, issued_at: new Date(claims.iat * 1000).toISOString() };
+    const { identity, second_factor } = await holderOf(claims.sub, shown);
     const { user_id, email, roles, teams, trusted_agent, owner_id } = identity;
     const actor: Actor = {
       ...{ user_id, email, roles, teams, trusted_agent, owner_id },
       permissions: permissionsOf(roles, granted),
-      credential,
+      credential: { kind: 'token', token_id: claims.jti, ...shown, second_factor },
     };
     return { actor, headers: {}, noted: NOTHING_TO_NOTE };
   };
+}
+
+interface Holder {
+  readonly identity: IdentityRecord;
+  readonly second_factor: boolean;
 }
 
 /** Whoever holds this session, if it still counts. */
 function holders(settings: Settings) {
   const store: HolderStore = dynamoHolders({ identity: settings.IDENTITY_TABLE, ephemera: settings.EPHEMERA_TABLE });
   const mfaRoles = readConfiguration().security.authentication.mfa.required_for_roles;
-  return async (userId: string, credential: { session_id: string; issued_at: string }): Promise<IdentityRecord> => {
-    const { identity, session } = await store.get(userId, credential.session_id);
+  return async (userId: string, shown: { session_id: string; issued_at: string }): Promise<Holder> => {
+    const { identity, session } = await store.get(userId, shown.session_id);
     if (!identity) throw notValid();
-    const standing = standingOf(identity, session, credential.issued_at, { mfaRoles, now: clock.now() });
+    const standing = standingOf(identity, session, shown.issued_at, { mfaRoles, now: clock.now() });
     if (standing === 'over') throw notValid();
     if (standing === 'second_factor_wanted') throw secondFactorWanted();
-    return identity;
+    return { identity, second_factor: session?.second_factor ?? false };
   };
 }
 
@@ -116,8 +116,8 @@ function cookieAuthentication(settings: Settings): (cookie: string, request: Req
     const now = clock.now();
     const page = await readPageSession(pages, cookie, now);
     if (!page) throw notValid();
-    const credential = { kind: 'session', session_id: page.session_id, issued_at: page.created_at } as const;
-    const identity = await holderOf(page.user_id, credential);
+    const shown = { session_id: page.session_id, issued_at: page.created_at };
+    const { identity, second_factor } = await holderOf(page.user_id, shown);
     if (!isFresh(page, now)) throw unauthenticated('Renew this session: POST /api/v1/auth/session/renew.');
     const { origin, 'x-csrf-token': csrfToken } = request.headers;
     const { method } = request.requestContext.http;
@@ -127,7 +127,7 @@ function cookieAuthentication(settings: Settings): (cookie: string, request: Req
     const actor: Actor = {
       ...{ user_id, email, roles, teams, trusted_agent, owner_id },
       permissions: permissionsOf(roles, granted),
-      credential,
+      credential: { kind: 'session', ...shown, second_factor },
     };
     return { actor, headers: {}, noted: NOTHING_TO_NOTE };
   };

@@ -5,7 +5,7 @@ import { approvalOf, as, finished, get, status, userOf } from '../support/airloc
 import { accessibilityFaults, isTooWide, signInOnPage, startBrowser, visit } from '../support/browser.ts';
 import { linkIn, mailTo } from '../support/inbox.ts';
 import { newUser, somebody } from '../support/people.ts';
-import { waiting } from '../support/waiting.ts';
+import { rewriteRule, waiting } from '../support/waiting.ts';
 
 let browser: Browser;
 beforeAll(async () => {
@@ -115,7 +115,7 @@ describe('an approver who hands their place on', () => {
   it('names somebody by address, who then decides; a wrong address or time is said, and nothing of the form is lost', async () => {
     const submitted = await waiting({ code: 'print("handed on")' });
     const other = await somebody('approver');
-    const { page } = await visit(browser, { size: 'phone', script: false });
+    const { page } = await visit(browser, { size: 'phone', script: true });
     await page.goto(`/approvals/${submitted.approval_id}`);
     await signInOnPage(page, userOf('approver'));
     await page.getByText('Let somebody else decide in your place').click();
@@ -132,6 +132,30 @@ describe('an approver who hands their place on', () => {
     await expectText(page, 'Your place is handed on, and they are told.');
     await expectText(page, `handed their place to ${other.email} until`);
     expect((await approvalOf(submitted)).delegations).toMatchObject([{ to: { email: other.email } }]);
+  });
+});
+
+describe('an approver of something that wants a second factor', () => {
+  it('is led to sign in with one, and back', async () => {
+    const submitted = await waiting({ code: 'print("two factors")' });
+    await rewriteRule(submitted, { second_factor_from: 'low' });
+    const { totp } = await import('../support/totp.ts');
+    const { page } = await visit(browser, { size: 'phone', script: true });
+    await page.goto(`/approvals/${submitted.approval_id}`);
+    await signInOnPage(page, await newUser('approver'));
+    await page.getByRole('radio', { name: /^Deny/ }).waitFor();
+    expect(await page.getByRole('radio', { name: /^Approve: exactly this/ }).count()).toBe(0);
+    expect(await accessibilityFaults(page)).toEqual([]);
+    await page.getByRole('link', { name: 'Sign in with one' }).click();
+    await signInOnPage(page, await newUser('approver'));
+    const secret = (await page.locator('form code').textContent()) ?? '';
+    await page.getByLabel(/^Six digits/).fill(totp(secret));
+    await page.getByRole('button', { name: 'Go on' }).click();
+    await page.waitForURL(`**/approvals/${submitted.approval_id}`);
+    await page.getByRole('radio', { name: /^Approve: exactly this/ }).check();
+    await page.getByRole('button', { name: 'Send the decision' }).click();
+    await expectText(page, 'Your decision is recorded.');
+    expect((await approvalOf(submitted)).status).toBe('approved');
   });
 });
 

@@ -5,9 +5,9 @@ import { GetCommand, QueryCommand, ScanCommand, UpdateCommand } from '@aws-sdk/l
 import { describe, expect, it } from 'vitest';
 import type { ApprovalView, StandingApproval } from '../../functions/contracts/approval.ts';
 import type { ApprovalNotice } from '../../functions/contracts/approval-notice.ts';
-import { approvalOf, as, type Client, finished, get, problemOf, submit, until } from '../support/airlock.ts';
+import { approvalOf, as, type Client, clientOf, finished, get, problemOf, submit, until } from '../support/airlock.ts';
 import { invoke, output, stepFunctions, tables } from '../support/faults.ts';
-import { somebody } from '../support/people.ts';
+import { newUser, signInWith, somebody } from '../support/people.ts';
 
 const program = { language: 'python' as const, code: 'print("ran")' };
 const pathOf = (execution: { approval_id: string | null }, rest = '') => `/api/v1/approvals/${execution.approval_id}${rest}`;
@@ -138,6 +138,30 @@ describe('a place', () => {
       { approver: { user_id: deputy.user_id }, on_behalf_of: { user_id: admin.user_id }, decision: 'approve' },
     ]);
     expect((await finished(submitted.execution_id)).status).toBe('completed');
+  });
+});
+
+describe('a rule that wants a second factor', () => {
+  it('takes the approval of who signed in with one, says so to everybody, and lets anybody eligible deny', async () => {
+    const [agreed, denied] = [await submit(program), await submit(program)];
+    const { rule } = await approvalOf(agreed);
+    for (const request of [agreed, denied]) {
+      await approvalOf(request);
+      await rewrite(request, { rule: { ...rule, second_factor_from: 'low' } });
+    }
+    const developer = await as('developer');
+    expect((await developer.call<ApprovalView>('GET', pathOf(agreed))).body.second_factor_required).toBe(true);
+
+    const user = await newUser('approver');
+    const withoutOne = clientOf((await signInWith(user)).access_token);
+    const body = { decision: 'approve', digest: agreed.digest };
+    const refusal = await decide(withoutOne, agreed, body);
+    expect([refusal.status, problemOf(refusal).code]).toEqual([403, 'second_factor_wanted']);
+    expect((await decide(withoutOne, denied, { decision: 'deny', digest: denied.digest })).body.status).toBe('denied');
+
+    const withOne = clientOf((await signInWith({ ...user, second_factor: true })).access_token);
+    expect((await decide(withOne, agreed, body)).body.status).toBe('approved');
+    expect((await finished(agreed.execution_id)).status).toBe('completed');
   });
 });
 

@@ -1,6 +1,6 @@
 import { StartExecutionCommand } from '@aws-sdk/client-sfn';
 import { describe, expect, it } from 'vitest';
-import { get, submit } from '../support/airlock.ts';
+import { as, finished, get, submit } from '../support/airlock.ts';
 import { executionRow, invoke, output, stepFunctions } from '../support/faults.ts';
 
 describe('nothing runs that no human approved', () => {
@@ -34,6 +34,9 @@ describe('nothing runs that no human approved', () => {
     expect(await invoke('tasks/run-in-sandbox', sandbox)).not.toMatchObject({ outcome: 'exited' });
     const row = await executionRow(submitted.execution_id);
     expect(row.run_started_at).toBeUndefined();
+    // The sandbox it holds would wait for the decision with it.
+    await (await as('developer')).call('POST', `/api/v1/executions/${submitted.execution_id}/cancel`, { reason: 'test' });
+    expect(await finished(submitted.execution_id)).toMatchObject({ status: 'cancelled', output: '' });
   });
 });
 

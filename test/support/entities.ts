@@ -23,7 +23,7 @@ export const actorOf = (roles: Actor['roles'], userId = 'user-1', more: Partial<
   trusted_agent: false,
   owner_id: null,
   permissions: permissionsOf(roles, configuration.security.authorization.roles),
-  credential: { kind: 'token', token_id: 'token-1', session_id: 'session-1', issued_at: NOW.toISOString() },
+  credential: { kind: 'token', token_id: 'token-1', session_id: 'session-1', issued_at: NOW.toISOString(), second_factor: false },
   ...more,
 });
 
@@ -108,6 +108,7 @@ export const ruleOf = (more: Partial<ApprovalRule> = {}): ApprovalRule => ({
   denial: 'ends',
   requires_justification: false,
   requires_rationale: false,
+  second_factor_from: null,
   excluded: who({}),
   standing_approvals: null,
   ...more,

@@ -46,9 +46,9 @@ export async function newUser(roles: string | readonly string[]): Promise<{ emai
 }
 
 /** Goes all the way, whatever is asked for on it. */
-export async function signInWith(user: { email: string; password: string }): Promise<Tokens> {
-  const { email, password } = user;
-  const answer = await call<Tokens & Challenge>('POST', '/api/v1/auth/login', { email, password });
+export async function signInWith(user: { email: string; password: string; second_factor?: boolean }): Promise<Tokens> {
+  const { email, password, second_factor } = user;
+  const answer = await call<Tokens & Challenge>('POST', '/api/v1/auth/login', { email, password, second_factor });
   if (answer.status === 200) return answer.body;
   const { challenge_id, secret } = answer.body;
   if (answer.status !== 202 || secret === undefined)

@@ -93,7 +93,7 @@ export function signInWorld({ roles = ['developer'], mfaRoles = ['operator'] }: 
     },
   };
   const enter = async () => {
-    const answer = await signIn(parts, 'a@b.c', 'right');
+    const answer = await signIn(parts, { email: 'a@b.c', password: 'right' });
     if (answer.outcome !== 'signed_in') throw new Error(answer.outcome);
     return answer.tokens.refresh_token;
   };

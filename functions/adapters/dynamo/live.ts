@@ -15,6 +15,7 @@ import { sha256 } from '../../core/text/json.ts';
 import { documents } from './client.ts';
 
 const names = z.array(z.string());
+const ofSession = { session_id: z.string(), issued_at: z.string(), second_factor: z.boolean() };
 const actor = z.object({
   user_id: z.string(),
   email: z.string(),
@@ -24,8 +25,8 @@ const actor = z.object({
   owner_id: z.string().nullable().default(null),
   permissions: z.array(permission),
   credential: z.discriminatedUnion('kind', [
-    z.object({ kind: z.literal('token'), token_id: z.string(), session_id: z.string(), issued_at: z.string() }),
-    z.object({ kind: z.literal('session'), session_id: z.string(), issued_at: z.string() }),
+    z.object({ kind: z.literal('token'), token_id: z.string(), ...ofSession }),
+    z.object({ kind: z.literal('session'), ...ofSession }),
     z.object({
       kind: z.literal('api_key'),
       key_id: z.string(),

@@ -19,7 +19,7 @@ import { revoke } from '../../core/approval/standing.ts';
 import { decidable } from '../../core/approval/versions.ts';
 import { approvalSummaryOf, approvalViewOf } from '../../core/approval/view.ts';
 import { readManifest } from '../../core/execution/manifest.ts';
-import { type Actor, permissionsOf } from '../../core/identity/actor.ts';
+import { type Actor, hasSecondFactor, permissionsOf } from '../../core/identity/actor.ts';
 import { authorize } from '../../core/identity/authorize.ts';
 import { apiHandler, ok, route } from '../../runtime/api-handler.ts';
 import { approvalChanges, type Change, notFound } from '../../runtime/approval-changes.ts';
@@ -56,7 +56,9 @@ export const handler = apiHandler(environment, [
   route(routes.getApproval, async ({ actor, params }) => ok(await viewOf(await seenRequest(actor, params.approval_id)))),
 
   route(routes.decideApproval, async ({ actor, params, body }) =>
-    changed(actor, params.approval_id, (request) => decideAs(request, actor, body, 'api')),
+    changed(actor, params.approval_id, (request) =>
+      decideAs(request, actor, body, { channel: 'api', secondFactor: hasSecondFactor(actor) }),
+    ),
   ),
 
   route(routes.delegateApproval, async ({ actor, params, body }) => {

@@ -11,7 +11,7 @@ import type { ApprovalStore } from '../../core/approval/ports.ts';
 import { decidable } from '../../core/approval/versions.ts';
 import { approvalSummaryOf } from '../../core/approval/view.ts';
 import type { Clock } from '../../core/clock.ts';
-import { type Actor, isVisitor } from '../../core/identity/actor.ts';
+import { type Actor, hasSecondFactor, isVisitor } from '../../core/identity/actor.ts';
 import { csrfTokenOf } from '../../core/identity/page-session.ts';
 import { approvalPage, hasLongText } from '../../core/pages/approval.ts';
 import { approvalsPage } from '../../core/pages/approvals.ts';
@@ -100,7 +100,10 @@ export function approvalPages(parts: PageParts): readonly Route[] {
       if (use !== 'used') throw await fail(new ApiError('conflict', NONCE_PROBLEMS[use]));
       try {
         await change(actor, params.approval_id, (current) =>
-          parts.decideAs(current, actor, read.decision, isVisitor(actor) ? 'email_link' : 'page'),
+          parts.decideAs(current, actor, read.decision, {
+            channel: isVisitor(actor) ? 'email_link' : 'page',
+            secondFactor: hasSecondFactor(actor),
+          }),
         );
       } catch (error) {
         throw error instanceof ApiError ? await fail(error) : error;
@@ -196,7 +199,8 @@ async function shownPage(
     if (!isWhole && hasLongText(view)) return { kind: 'open_first' };
     const shownTo = { cookie: cookieOf(request, actor), approvalId: row.approval_id, digests: decidable(row) };
     const nonce = makeNonce(shownTo, () => randomBytes(32).toString('base64url'), now);
-    return { kind: 'form', nonce, filled: filled?.fields ?? null, errors: filled?.errors ?? [] };
+    const mayAgree = !view.second_factor_required || hasSecondFactor(actor);
+    return { kind: 'form', nonce, mayAgree, filled: filled?.fields ?? null, errors: filled?.errors ?? [] };
   };
   return approvalPage({
     ...{ view, viewer: viewerOf(request, actor), now, isWhole, said, form: form() },

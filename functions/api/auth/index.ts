@@ -74,7 +74,7 @@ const elsewhere =
     : null;
 
 export const handler = apiHandler(environment, [
-  route(routes.login, async ({ body }) => answered(await signIn(parts, body.email, body.password))),
+  route(routes.login, async ({ body }) => answered(await signIn(parts, body))),
   route(routes.answerChallenge, async ({ body }) => answered(await answerChallenge(parts, body))),
 
   route(routes.refresh, async ({ body }) => {

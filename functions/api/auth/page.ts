@@ -23,7 +23,7 @@ export async function openPage(parts: PageParts, request: ApiRequest<typeof rout
   // Nobody else's page signs a visitor in under a name of its choosing.
   if (origin !== undefined && origin !== publicOriginOf(request)) throw new ApiError('forbidden', 'Sign in on the page itself.');
   const { body } = request;
-  const answer = 'email' in body ? await signIn(parts, body.email, body.password) : await answerChallenge(parts, body);
+  const answer = 'email' in body ? await signIn(parts, body) : await answerChallenge(parts, body);
   if (answer.outcome === 'challenged') return { status: 202, body: answer.challenge };
   if (answer.outcome !== 'signed_in') throw refusalOf(answer);
   const { cookie, page } = await openPageSession(parts, answer.session);

@@ -23,20 +23,24 @@ interface Parts {
 export function signInPages({ parts, providers, endOwn }: Parts): readonly Route[] {
   return [
     route(routes.showSignIn, async (request) => {
-      const { return_to: returnTo } = request.query;
+      const { return_to: returnTo, second_factor } = request.query;
       if (await isRenewed(parts, sessionCookieOf(request))) return seeOther(returnTo);
-      return pageAnswer(200, signInPage({ returnTo, alert: null, providers, challenge: null }));
+      const asks = second_factor !== undefined;
+      return pageAnswer(200, signInPage({ returnTo, alert: null, providers, challenge: null, asksSecondFactor: asks }));
     }),
 
     route(routes.signInOnPage, async (request) => {
       const { return_to: returnTo } = request.body;
-      const fail = (error: ApiError) =>
-        new PageError(error, signInPage({ returnTo, alert: error.message, providers, challenge: askedAgain(request.body) }));
+      const asksSecondFactor = 'email' in request.body && request.body.second_factor !== undefined;
+      const fail = (error: ApiError) => {
+        const challenge = askedAgain(request.body);
+        return new PageError(error, signInPage({ returnTo, alert: error.message, providers, challenge, asksSecondFactor }));
+      };
       // Nobody else's page signs a visitor in under a name of its choosing.
       if (request.headers.origin !== publicOriginOf(request)) throw fail(new ApiError('forbidden', 'Sign in on this page.'));
       const answer = await answerTo(parts, request);
       if (answer.outcome === 'challenged')
-        return pageAnswer(200, signInPage({ returnTo, alert: null, providers, challenge: answer.challenge }));
+        return pageAnswer(200, signInPage({ returnTo, alert: null, providers, challenge: answer.challenge, asksSecondFactor }));
       if (answer.outcome !== 'signed_in') throw fail(refusalOf(answer));
       const { cookie } = await openPageSession(parts, answer.session);
       return { ...seeOther(returnTo), cookies: [setSessionCookie(request, cookie, parts.settings.sessionSeconds)] };
@@ -68,7 +72,7 @@ function askedAgain(body: ApiRequest<typeof routes.signInOnPage>['body']): Param
 }
 
 async function answerTo(parts: PageParts, { body }: ApiRequest<typeof routes.signInOnPage>): Promise<SignInAnswer> {
-  if ('email' in body) return await signIn(parts, body.email, body.password);
+  if ('email' in body) return await signIn(parts, { ...body, second_factor: body.second_factor !== undefined });
   const { return_to: _, ...answer } = body;
   return await answerChallenge(parts, answer);
 }

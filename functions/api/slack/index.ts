@@ -78,11 +78,18 @@ async function whyNotDecided(press: SlackPress, connection: Connection): Promise
     ...{ user_id, email, roles, teams, trusted_agent, owner_id },
     permissions: permissionsOf(roles, security.authorization.roles),
     // A session that lasts for this one press.
-    credential: { kind: 'session', session_id: `slack:${press.slackUserId}`, issued_at: clock.now().toISOString() },
+    credential: {
+      kind: 'session',
+      session_id: `slack:${press.slackUserId}`,
+      issued_at: clock.now().toISOString(),
+      second_factor: false,
+    },
   };
   if (!authorize(actor, 'approve')) return 'Deciding needs the permission approve.';
   try {
-    await change(actor, press.approvalId, (request) => decideAs(request, actor, press.wanted, 'slack'));
+    await change(actor, press.approvalId, (request) =>
+      decideAs(request, actor, press.wanted, { channel: 'slack', secondFactor: false }),
+    );
     return null;
   } catch (error) {
     if (error instanceof ApiError) return error.message;

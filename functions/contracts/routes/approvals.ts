@@ -6,7 +6,6 @@ import {
   commentRequest,
   decisionRequest,
   delegationRequest,
-  riskLevel,
   standingApproval,
   withdrawalRequest,
 } from '../approval.ts';
@@ -15,6 +14,7 @@ import { approvalRule, operationType } from '../approval-rule.ts';
 import { requestedLimits, timestamp } from '../execution.ts';
 import { approvalId, standingApprovalId } from '../ids.ts';
 import { language } from '../manifest.ts';
+import { riskLevel } from '../risk.ts';
 import { defineRoute } from '../route.ts';
 import { cursor, nextCursor, wholeNumber } from './paging.ts';
 

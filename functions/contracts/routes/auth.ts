@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { defineRoute } from '../route.ts';
-import { challenge, challengeAnswer, refreshToken, tokens } from '../sign-in.ts';
+import { challenge, challengeAnswer, credentials, refreshToken, tokens } from '../sign-in.ts';
 
 export const login = defineRoute({
   id: 'login',
@@ -9,7 +9,7 @@ export const login = defineRoute({
   permission: 'public',
   summary: 'Sign in with e-mail and password. Answers 202 with a challenge when something more is wanted.',
   limits: 'sign_in',
-  body: z.strictObject({ email: z.string().min(3).max(254), password: z.string().min(1).max(256) }),
+  body: credentials,
   responses: { 200: tokens, 202: challenge },
 });
 

@@ -108,6 +108,9 @@ export const withdrawOnPage = defineRoute({
   responses: { 303: rendered },
 });
 
+/** Set where a decision wants a session that was opened with a second factor. */
+const asked = z.literal('1').optional();
+
 export const showSignIn = defineRoute({
   id: 'showSignIn',
   method: 'GET',
@@ -116,7 +119,7 @@ export const showSignIn = defineRoute({
   summary: 'The form to sign in with; whoever is signed in goes on to where they wanted.',
   limits: 'sign_in',
   page: true,
-  query: z.strictObject({ return_to: ownPath.default('/approvals') }),
+  query: z.strictObject({ return_to: ownPath.default('/approvals'), second_factor: asked }),
   responses: shownOrLed,
 });
 
@@ -131,7 +134,7 @@ export const signInOnPage = defineRoute({
   limits: 'sign_in',
   page: true,
   body: z.union([
-    z.strictObject({ return_to, email: z.string().max(254), password: z.string().max(256) }),
+    z.strictObject({ return_to, email: z.string().max(254), password: z.string().max(256), second_factor: asked }),
     z.strictObject({ return_to, challenge_id: z.string().max(64), code: z.string().max(16) }),
     z.strictObject({ return_to, challenge_id: z.string().max(64), new_password: z.string().max(256) }),
   ]),

@@ -43,7 +43,7 @@ describe('an approval request is seen by', () => {
     const by = (limited_to: string) =>
       actorOf(['approver'], 'user-2', {
         teams: ['security'],
-        credential: { kind: 'session', session_id: 'link', issued_at: NOW.toISOString(), limited_to },
+        credential: { kind: 'session', session_id: 'link', issued_at: NOW.toISOString(), second_factor: false, limited_to },
       });
     expect(maySee(by(request.approval_id), request, NOW)).toBe(true);
     expect(maySee(by(openApprovalOf(newExecutionId()).approval_id), request, NOW)).toBe(false);

@@ -107,6 +107,23 @@ describe('a decision', () => {
     expect(decide(request, approver, { ...approve, rationale: 'read it' }, NOW)).toMatchObject({ outcome: 'changed' });
   });
 
+  it('to agree wants a second factor from the risk on that the rule names; to deny never does', () => {
+    const request = (second_factor_from: ApprovalRule['second_factor_from']): Approval => ({
+      ...requestOf({ second_factor_from }),
+      risk: { level: 'medium', factors: [] },
+    });
+    const agree = (from: ApprovalRule['second_factor_from'], secondFactor?: boolean) =>
+      decide(request(from), approver, approve, NOW, secondFactor === undefined ? {} : { secondFactor });
+    expect(agree(null).outcome).toBe('changed');
+    expect(agree('high').outcome).toBe('changed');
+    expect(agree('medium')).toMatchObject({ outcome: 'refused', code: 'second_factor_wanted' });
+    expect(agree('low', false)).toMatchObject({ outcome: 'refused', code: 'second_factor_wanted' });
+    expect(agree('low', true).outcome).toBe('changed');
+    expect(decide(request('low'), approver, deny, NOW)).toMatchObject({ outcome: 'changed' });
+    // Who may not decide at all is told that, and not how to sign in.
+    expect(decide(request('low'), actorOf(['developer'], 'user-1'), approve, NOW)).toMatchObject({ code: 'forbidden' });
+  });
+
   it('to deny ends the request at once, unless the rule wants a majority', () => {
     expect(decided(requestOf({ stages: [stage(3)] }), approver, deny)).toMatchObject({ status: 'denied' });
     let request: Approval = requestOf({ stages: [stage(2)], denial: 'majority' });

@@ -8,6 +8,7 @@ import type { ApprovalChange } from './change.ts';
 import { expiryOf } from './clocks.ts';
 import { capacityOf, eligibleNow, nameOf, type Person } from './eligibility.ts';
 import { audienceOf, toEverybody } from './notices.ts';
+import { wantsSecondFactor } from './second-factor.ts';
 import { grantProblem } from './standing.ts';
 import { isTighter } from './versions.ts';
 
@@ -26,6 +27,8 @@ export interface DecisionContext {
   readonly tightened?: ApprovalVersion;
   /** By which way the person came, for the record. */
   readonly channel?: DecisionChannel;
+  /** Whether the person showed more than a password; not known is no. */
+  readonly secondFactor?: boolean;
 }
 
 export function decide(
@@ -47,6 +50,8 @@ export function decide(
     const known = request.settled_digest ?? request.versions.map((version) => version.digest).join(', ');
     return refused('digest_mismatch', `The digest sent is not the one of this request (${known}). Look at the request again.`);
   }
+  if (wanted.decision === 'approve' && wantsSecondFactor(request) && context.secondFactor !== true)
+    return refused('second_factor_wanted', SECOND_FACTOR_WANTED);
   const rationale = wanted.rationale?.trim() || null;
   if (request.rule.requires_rationale && rationale === null)
     return refused('validation_failed', 'The rule wants a rationale with each decision.');
@@ -91,6 +96,9 @@ export function decide(
     },
   };
 }
+
+const SECOND_FACTOR_WANTED =
+  'At this risk the rule wants approvals by people who signed in with a second factor. Sign in again with `"second_factor": true`, or deny.';
 
 /** Late is late, also while nobody has closed the request yet. */
 export const hasExpired = (request: Approval, now: Date): boolean =>

@@ -1,7 +1,7 @@
 /** Which rule a request would fall under, told without opening one. */
 import type { z } from 'zod';
-import type { RiskLevel } from '../../contracts/approval.ts';
 import type { FieldError } from '../../contracts/errors.ts';
+import type { RiskLevel } from '../../contracts/risk.ts';
 import type { DryRunRequest, dryRunApprovalRules } from '../../contracts/routes/approvals.ts';
 import { isApprovalRequired } from '../policy/approval-requirement.ts';
 import type { Configuration } from '../policy/configuration.ts';

@@ -1,4 +1,6 @@
-import type { Approval, RiskLevel } from '../../contracts/approval.ts';
+import type { Approval } from '../../contracts/approval.ts';
+import type { RiskLevel } from '../../contracts/risk.ts';
+import { wantsSecondFactor } from './second-factor.ts';
 
 const HARMLESS: readonly RiskLevel[] = ['low', 'medium'];
 
@@ -6,5 +8,5 @@ const HARMLESS: readonly RiskLevel[] = ['low', 'medium'];
  * Whether this may be decided by somebody whom we know by their mailbox or by an account elsewhere alone. Everything else wants them to
  * sign in.
  */
-export const isDecidableWithoutSignIn = ({ risk, operation_type }: Pick<Approval, 'risk' | 'operation_type'>): boolean =>
-  HARMLESS.includes(risk.level) && operation_type !== 'security_change';
+export const isDecidableWithoutSignIn = (request: Pick<Approval, 'risk' | 'operation_type' | 'rule'>): boolean =>
+  HARMLESS.includes(request.risk.level) && request.operation_type !== 'security_change' && !wantsSecondFactor(request);

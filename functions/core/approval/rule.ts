@@ -1,7 +1,8 @@
 /** Which rule a request falls under, and why. Pure: the same facts under the same configuration always give the same rule. */
-import type { RiskLevel } from '../../contracts/approval.ts';
+
 import type { ApprovalRule } from '../../contracts/approval-rule.ts';
 import type { Manifest } from '../../contracts/manifest.ts';
+import type { RiskLevel } from '../../contracts/risk.ts';
 import { type RuleFacts, ruleConditions } from '../policy/conditions.ts';
 import type { Configuration } from '../policy/configuration.ts';
 
@@ -59,6 +60,7 @@ function nobody(operationType: string, why: readonly string[]): ChosenRule {
     denial: 'ends',
     requires_justification: false,
     requires_rationale: false,
+    second_factor_from: null,
     excluded: NOBODY,
     standing_approvals: null,
   };

@@ -3,6 +3,7 @@ import type { Manifest } from '../../contracts/manifest.ts';
 import { nextEscalation } from './clocks.ts';
 import { agreedTo } from './decide.ts';
 import { delegatesNow, eligibleNow } from './eligibility.ts';
+import { wantsSecondFactor } from './second-factor.ts';
 
 export function approvalSummaryOf(row: Approval, now: Date): ApprovalSummary {
   return {
@@ -15,6 +16,7 @@ export function approvalSummaryOf(row: Approval, now: Date): ApprovalSummary {
     team: row.team,
     label: row.label,
     risk_level: row.risk.level,
+    second_factor_required: wantsSecondFactor(row),
     digest: row.digest,
     created_at: row.created_at,
     expires_at: row.expires_at,

@@ -2,9 +2,10 @@
  * The gate. Whether a ticket may be signed is answered from the stored manifest, the approval's own row and the rules in force now,
  * never from what the caller says: its input is three ids.
  */
-import type { Approval, RiskLevel } from '../../contracts/approval.ts';
+import type { Approval } from '../../contracts/approval.ts';
 import type { IdentityRecord } from '../../contracts/identity.ts';
 import type { Manifest } from '../../contracts/manifest.ts';
+import type { RiskLevel } from '../../contracts/risk.ts';
 import type { TicketClaims } from '../../contracts/ticket.ts';
 import { TICKET_MAX_LIFETIME_SECONDS } from '../../contracts/ticket.ts';
 import type { ApprovalStore } from '../approval/ports.ts';

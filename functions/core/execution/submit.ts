@@ -2,12 +2,13 @@
  * From a request to one manifest and one row. Pure: what the rules say of this request now, and the exact bytes that approver, gate
  * and sandbox will hash.
  */
-import type { Finding, RiskLevel } from '../../contracts/approval.ts';
+import type { Finding } from '../../contracts/approval.ts';
 import type { FieldError } from '../../contracts/errors.ts';
 import type { ExecuteRequest, ExecutionIn } from '../../contracts/execution.ts';
 import { INPUT_FILES_MAX_BYTES, type Upload } from '../../contracts/file.ts';
 import { approvalIdOf } from '../../contracts/ids.ts';
 import { DIGEST_PREFIX, type Language, MANIFEST_MAX_BYTES, type Manifest, workspacePath } from '../../contracts/manifest.ts';
+import type { RiskLevel } from '../../contracts/risk.ts';
 import { factsOfRun, ruleFor } from '../approval/rule.ts';
 import { EMPTY_CHAIN } from '../audit/chain.ts';
 import type { Actor } from '../identity/actor.ts';

@@ -8,15 +8,20 @@ export interface ResourceScope {
   readonly teams?: readonly string[] | undefined;
 }
 
+interface OfSession {
+  readonly session_id: string;
+  readonly issued_at: string;
+  /** Whether the session was opened with more than a password. */
+  readonly second_factor: boolean;
+}
+
 export type Credential =
-  | { readonly kind: 'token'; readonly token_id: string; readonly session_id: string; readonly issued_at: string }
-  | {
+  | (OfSession & { readonly kind: 'token'; readonly token_id: string })
+  | (OfSession & {
       readonly kind: 'session';
-      readonly session_id: string;
-      readonly issued_at: string;
       /** The one request it is good for, of whoever came by a link to it; left out: whatever the person may do. */
       readonly limited_to?: string;
-    }
+    })
   | { readonly kind: 'api_key'; readonly key_id: string; readonly resources: ResourceScope };
 
 export interface Actor {
@@ -32,6 +37,8 @@ export interface Actor {
   readonly permissions: readonly Permission[];
   readonly credential: Credential;
 }
+
+export const hasSecondFactor = ({ credential }: Actor): boolean => credential.kind !== 'api_key' && credential.second_factor;
 
 /** Whether they came by a link and have not signed in. */
 export const isVisitor = ({ credential }: Actor): boolean => credential.kind === 'session' && credential.limited_to !== undefined;

@@ -6,7 +6,7 @@ import { endAllSessions, endSession, signIn } from './sign-in.ts';
 
 async function opened() {
   const world = signInWorld();
-  const answer = await signIn(world.parts, 'a@b.c', 'right');
+  const answer = await signIn(world.parts, { email: 'a@b.c', password: 'right' });
   if (answer.outcome !== 'signed_in') throw new Error(answer.outcome);
   const { cookie } = await openPageSession(world.parts, answer.session);
   const read = () => readPageSession(world.parts.pages, cookie, world.parts.now());

@@ -76,7 +76,7 @@ describe('a refresh token', () => {
 describe('a role that wants a second factor', () => {
   it('gets no tokens before there is one', async () => {
     const { parts, sessions } = signInWorld({ roles: ['operator'] });
-    const answer = await signIn(parts, 'a@b.c', 'right');
+    const answer = await signIn(parts, { email: 'a@b.c', password: 'right' });
     expect(answer).toMatchObject({ outcome: 'challenged', challenge: { challenge: 'set_up_mfa', secret: 'SECRET' } });
     expect(JSON.stringify(answer)).not.toContain('access"');
     expect(sessions.size).toBe(0);
@@ -88,10 +88,21 @@ describe('a role that wants a second factor', () => {
     expect(await answerChallenge(parts, { challenge_id, code: '111111' })).toEqual({ outcome: 'refused' });
   });
 
+  it('is asked for by whoever wants one, whatever their roles; the session says that it has it', async () => {
+    const { parts, sessions } = signInWorld();
+    const wanted = { email: 'a@b.c', password: 'right', second_factor: true };
+    const answer = await signIn(parts, wanted);
+    expect(answer).toMatchObject({ outcome: 'challenged', challenge: { challenge: 'set_up_mfa' } });
+    if (answer.outcome !== 'challenged') return;
+    const { challenge_id } = answer.challenge;
+    expect(await answerChallenge(parts, { challenge_id, code: '111111' })).toMatchObject({ outcome: 'signed_in' });
+    expect([...sessions.values()]).toMatchObject([{ second_factor: true }]);
+  });
+
   it('names the account a wrong code was for, to whoever counts such tries', async () => {
     const { parts, state } = signInWorld();
     state.hasApp = true;
-    const answer = await signIn(parts, 'a@b.c', 'right');
+    const answer = await signIn(parts, { email: 'a@b.c', password: 'right' });
     if (answer.outcome !== 'challenged') throw new Error('no code was asked for');
     const { challenge_id } = answer.challenge;
     expect(await answerChallenge(parts, { challenge_id, code: '000000' })).toEqual({ outcome: 'refused', account: 'a@b.c' });
@@ -102,7 +113,7 @@ describe('a role that wants a second factor', () => {
     const { parts, state } = signInWorld();
     state.hasApp = true;
     const begin = async () => {
-      const answer = await signIn(parts, 'a@b.c', 'right');
+      const answer = await signIn(parts, { email: 'a@b.c', password: 'right' });
       if (answer.outcome !== 'challenged') throw new Error(answer.outcome);
       return answer.challenge.challenge_id;
     };
@@ -143,7 +154,7 @@ describe('a role that wants a second factor and comes later', () => {
   it('leaves alone a session that was opened with one', async () => {
     const { parts, state, goOn } = signInWorld();
     state.hasApp = true;
-    const asked = await signIn(parts, 'a@b.c', 'right');
+    const asked = await signIn(parts, { email: 'a@b.c', password: 'right' });
     if (asked.outcome !== 'challenged') throw new Error(asked.outcome);
     const answer = await answerChallenge(parts, { challenge_id: asked.challenge.challenge_id, code: '111111' });
     if (answer.outcome !== 'signed_in') throw new Error(answer.outcome);

@@ -113,8 +113,16 @@ const REPEAT_MS = 10_000;
 
 const isSame = (a: string, b: string): boolean => a.length === b.length && timingSafeEqual(Buffer.from(a), Buffer.from(b));
 
-export async function signIn(parts: SignInParts, email: string, password: string): Promise<SignInAnswer> {
-  return await goOn(parts, email, await parts.pool.withPassword(email, password), 'password');
+/** `second_factor`: whoever signs in wants to be asked for one, also where no role of theirs does. */
+export interface Credentials {
+  readonly email: string;
+  readonly password: string;
+  readonly second_factor?: boolean | undefined;
+}
+
+export async function signIn(parts: SignInParts, { email, password, second_factor = false }: Credentials): Promise<SignInAnswer> {
+  const answer = await parts.pool.withPassword(email, password);
+  return await goOn(parts, email, answer, 'password', second_factor);
 }
 
 export async function answerChallenge(parts: SignInParts, answer: ChallengeAnswer): Promise<SignInAnswer> {
@@ -148,7 +156,13 @@ async function answerPending(parts: SignInParts, pending: PendingChallenge, answ
 const NEXT_SECOND_MS = 1100;
 
 /** What the pool answered, and what we want beyond it. */
-async function goOn(parts: SignInParts, email: string, answer: PoolAnswer, by: 'password' | 'code'): Promise<SignInAnswer> {
+async function goOn(
+  parts: SignInParts,
+  email: string,
+  answer: PoolAnswer,
+  by: 'password' | 'code',
+  isAskedFor = false,
+): Promise<SignInAnswer> {
   if (answer.outcome === 'challenged') {
     const { kind, session, pool_username } = answer;
     const kept = { kind, email, pool_username, provider_session: session, held_refresh_token: null };
@@ -162,7 +176,8 @@ async function goOn(parts: SignInParts, email: string, answer: PoolAnswer, by: '
   }
   const tokens = await pastRevocation(parts, identity, answer.tokens);
   if (!tokens) return REFUSED;
-  if (by === 'password' && wantsSecondFactor(parts, identity)) return await setUpSecondFactor(parts, email, tokens);
+  if (by === 'password' && (isAskedFor || wantsSecondFactor(parts, identity)))
+    return await setUpSecondFactor(parts, email, tokens);
   return { outcome: 'signed_in', ...(await openSession(parts, tokens, { client: 'api', second_factor: by === 'code' })) };
 }
 
@@ -199,8 +214,7 @@ async function setUpSecondFactor(parts: SignInParts, email: string, held: PoolTo
 
 const DETAILS: Record<ChallengeKind, string> = {
   mfa: 'Send the six digits of your authenticator app as `code`.',
-  set_up_mfa:
-    'Your role signs in with a second factor. Add the secret to an authenticator app, then send its six digits as `code`.',
+  set_up_mfa: 'You sign in with a second factor. Add the secret to an authenticator app, then send its six digits as `code`.',
   new_password: 'Choose a password of your own and send it as `new_password`.',
 };
 

@@ -32,7 +32,7 @@ export function visitorOf(
   const actor: Actor = {
     ...{ user_id, email, roles, teams, trusted_agent, owner_id },
     permissions: permissionsOf(roles, granted),
-    credential: { kind: 'session', session_id, issued_at: created_at, limited_to: approval_id },
+    credential: { kind: 'session', session_id, issued_at: created_at, second_factor: false, limited_to: approval_id },
   };
   return { standing, actor };
 }

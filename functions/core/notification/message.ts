@@ -1,6 +1,7 @@
 /** What is said about a request, in words that every channel puts into its own form. Code is never in it: who wants to read it follows the link. */
-import type { Approval, RiskLevel } from '../../contracts/approval.ts';
+import type { Approval } from '../../contracts/approval.ts';
 import type { ApprovalNotice } from '../../contracts/approval-notice.ts';
+import type { RiskLevel } from '../../contracts/risk.ts';
 import { shown } from './shown.ts';
 
 export interface Message {

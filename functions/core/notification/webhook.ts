@@ -1,12 +1,13 @@
 import { z } from 'zod';
 import type { Approval } from '../../contracts/approval.ts';
-import { approvalStatus, riskLevel } from '../../contracts/approval.ts';
+import { approvalStatus } from '../../contracts/approval.ts';
 import { approvalNotice } from '../../contracts/approval-notice.ts';
 import { operationType } from '../../contracts/approval-rule.ts';
 import { timestamp } from '../../contracts/execution.ts';
 import { approvalId, executionId } from '../../contracts/ids.ts';
 import { sha256Hex } from '../../contracts/manifest.ts';
 import type { Delivery } from '../../contracts/notification.ts';
+import { riskLevel } from '../../contracts/risk.ts';
 import type { Message } from './message.ts';
 
 /** What a program is told, as the Standard Webhooks specification lays it out: the kind of event, when, and about what. */

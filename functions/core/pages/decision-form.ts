@@ -25,6 +25,8 @@ export type FormState =
   | {
       readonly kind: 'form';
       readonly nonce: string;
+      /** False where agreeing wants a second factor that this session was not opened with. */
+      readonly mayAgree: boolean;
       readonly filled: DecisionFields | null;
       readonly errors: readonly FieldError[];
     }
@@ -35,7 +37,7 @@ export function decisionForm(view: ApprovalView, viewer: Viewer, state: FormStat
   if (state.kind === 'none') return html`<p>${state.why}</p>`;
   if (state.kind === 'open_first')
     return html`<p class="warn">Part of what would run is not shown yet. <a class="button" href="/approvals/${view.approval_id}?all=1#runs">Show all of it</a></p>`;
-  const { nonce, filled, errors } = state;
+  const { nonce, filled, errors, mayAgree } = state;
   const { rule } = view;
   const field = (name: keyof DecisionFields, label: string, input: Html): Html => {
     const error = errors.find((one) => one.field === name);
@@ -53,14 +55,14 @@ export function decisionForm(view: ApprovalView, viewer: Viewer, state: FormStat
     );
   const choice = (value: string, label: string): Html =>
     html`<label class="choice"><input type="radio" name="decision" value="${value}" required${filled?.decision === value ? html` checked` : ''}>${label}</label>`;
-  const mayTighten = view.eligible_approvers !== null && view.settled_digest === null && isFirstStage(view);
+  const mayTighten = mayAgree && view.eligible_approvers !== null && view.settled_digest === null && isFirstStage(view);
   const limits = view.manifest.limits;
   return html`<form class="panel" method="post" action="/approvals/${view.approval_id}/decision">
 ${csrfField(viewer)}<input type="hidden" name="nonce" value="${nonce}">
 ${versionsOf(view, filled)}
 <fieldset><legend>Decide</legend>
 ${errors.some((one) => one.field === 'decision') ? html`<p class="alert">Choose one of these.</p>` : ''}
-${choice('approve', 'Approve: exactly this may run')}
+${mayAgree ? choice('approve', 'Approve: exactly this may run') : wantsMore(view)}
 ${mayTighten ? choice('tighten', 'Approve, but only under the tighter limits below') : ''}
 ${choice('deny', 'Deny: nothing runs')}
 </fieldset>
@@ -78,7 +80,7 @@ ${number('cpu', `Share of a core, less than ${limits.cpu}`, 'any')}</details>`
     : ''
 }
 ${
-  rule.standing_approvals && !viewer.isVisitor
+  mayAgree && rule.standing_approvals && !viewer.isVisitor
     ? html`<details${hasAny(filled, errors, ['standing_runs', 'standing_days'])}><summary>Let the same run again without asking</summary>
 ${number('standing_runs', `So many further runs, at most ${rule.standing_approvals.max_runs}`, '1')}
 ${number('standing_days', `For so many days, at most ${rule.standing_approvals.max_days}`, '1')}</details>`
@@ -87,6 +89,10 @@ ${number('standing_days', `For so many days, at most ${rule.standing_approvals.m
 <p><button>Send the decision</button></p>
 </form>`;
 }
+
+const wantsMore = ({ approval_id, risk_level }: ApprovalView): Html =>
+  html`<p class="warn">At ${risk_level} risk the rule wants approvals by people who signed in with a second factor.
+<a href="/sign-in?second_factor=1&amp;return_to=/approvals/${approval_id}">Sign in with one</a> to approve.</p>`;
 
 const isFirstStage = ({ rule, eligible_approvers: eligible }: ApprovalView): boolean => rule.stages[0]?.name === eligible?.stage;
 

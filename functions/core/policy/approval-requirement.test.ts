@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { riskLevel } from '../../contracts/approval.ts';
+import { riskLevel } from '../../contracts/risk.ts';
 import { type ApprovalQuestion, isApprovalRequired, mayUseProfile } from './approval-requirement.ts';
 import { type Configuration, loadConfiguration } from './configuration.ts';
 import { profileName } from './configuration-shape.ts';

@@ -2,7 +2,7 @@
  * Must a human agree first? Asked at submission, and again by the gate with the rules in force then. What a caller says can only make
  * the answer stricter; whatever is unknown or fails makes it yes.
  */
-import type { RiskLevel } from '../../contracts/approval.ts';
+import type { RiskLevel } from '../../contracts/risk.ts';
 import { autoApproveConditions } from './conditions.ts';
 import type { Configuration } from './configuration.ts';
 import { isAtLeast } from './risk.ts';

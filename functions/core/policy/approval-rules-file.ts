@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { operationType } from '../../contracts/approval-rule.ts';
 import { roleName, teamName } from '../../contracts/identity.ts';
+import { riskLevel } from '../../contracts/risk.ts';
 import { autoApproveConditions, ruleConditions } from './conditions.ts';
 import { oneOf, section, text, whole, yesOrNo } from './configuration-values.ts';
 
@@ -61,6 +62,7 @@ const rule = section({
   denial: oneOf(['ends', 'majority']).default('ends'),
   requires_justification: yesOrNo.default(false),
   requires_rationale: yesOrNo.default(false),
+  second_factor_from: oneOf([...riskLevel.options, 'never']).default('never'),
   excluded: who.default({ roles: [], groups: [], people: [] }),
   standing_approvals: section({ max_runs: whole('runs', 1, 10_000), max_days: whole('days', 1, 365) }).optional(),
   auto_approve_conditions: z.array(condition(autoApproveConditions), { error: 'a list of conditions' }).default([]),

@@ -48,6 +48,7 @@ describe('rules of approvals', () => {
         denial: 'ends',
         requires_justification: false,
         requires_rationale: false,
+        second_factor_from: null,
         excluded: { roles: [], groups: [], people: [] },
         standing_approvals: null,
         auto_approve_conditions: [],

@@ -118,6 +118,7 @@ function resolveRule(rule: RuleOfFile, place: string, levels: HumansFile['approv
     denial,
     requires_justification,
     requires_rationale,
+    second_factor_from: rule.second_factor_from === 'never' ? null : rule.second_factor_from,
     excluded,
     standing_approvals: rule.standing_approvals ?? null,
     auto_approve_conditions: rule.auto_approve_conditions,

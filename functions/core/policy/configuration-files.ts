@@ -3,11 +3,11 @@
  * came. Rules between values, within and across files, are in `configuration.ts`.
  */
 import { z } from 'zod';
-import { riskLevel } from '../../contracts/approval.ts';
 import { auditLevel } from '../../contracts/execution.ts';
 import { UPLOAD_MAX_BYTES } from '../../contracts/file.ts';
 import { roleName } from '../../contracts/identity.ts';
 import { language } from '../../contracts/manifest.ts';
+import { riskLevel } from '../../contracts/risk.ts';
 import { approvalRules, approverLevels } from './approval-rules-file.ts';
 import { apiSecurity } from './configuration-security.ts';
 import { profileName } from './configuration-shape.ts';

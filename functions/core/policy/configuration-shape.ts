@@ -3,11 +3,11 @@
  * `configuration.json`; nothing here reads YAML, so that function bundles stay small.
  */
 import { z } from 'zod';
-import { riskLevel } from '../../contracts/approval.ts';
 import { approvalRule, operationType } from '../../contracts/approval-rule.ts';
 import { auditLevel } from '../../contracts/execution.ts';
 import { permission, roleName } from '../../contracts/identity.ts';
 import { language, resourceLimits } from '../../contracts/manifest.ts';
+import { riskLevel } from '../../contracts/risk.ts';
 import { notificationChannels } from './notification-channels.ts';
 
 export const profileName = z.enum(['restricted', 'standard', 'trusted']);

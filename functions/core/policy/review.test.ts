@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { RiskLevel } from '../../contracts/approval.ts';
 import type { Language } from '../../contracts/manifest.ts';
+import type { RiskLevel } from '../../contracts/risk.ts';
 import { type Configuration, loadConfiguration } from './configuration.ts';
 import { isBlocked, type ReviewFacts, review } from './review.ts';
 

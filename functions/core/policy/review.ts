@@ -2,8 +2,9 @@
  * The review: a risk level and findings from the facts of a run, for whoever decides. The same facts always give the same answer. It
  * is a help for reading, not a wall: code can hide its meaning from it, and the sandbox holds anyway.
  */
-import type { Finding, RiskLevel } from '../../contracts/approval.ts';
+import type { Finding } from '../../contracts/approval.ts';
 import { language, type Manifest } from '../../contracts/manifest.ts';
+import type { RiskLevel } from '../../contracts/risk.ts';
 import { hiddenKindOf } from '../text/hidden.ts';
 import { formatByteSize } from './byte-size.ts';
 import type { Configuration } from './configuration.ts';

@@ -1,4 +1,4 @@
-import { type RiskLevel, riskLevel } from '../../contracts/approval.ts';
+import { type RiskLevel, riskLevel } from '../../contracts/risk.ts';
 
 const rank = (level: RiskLevel): number => riskLevel.options.indexOf(level);
 
