@@ -96,8 +96,9 @@ const shownTo = (token: string, row: Approval) => ({ cookie: token, approvalId: 
 
 /** Where the request's recipient signs in, with whatever agreeing to it takes, and comes back to it. */
 function signInFor(row: Approval): string {
-  const factor = wantsSecondFactor(row) ? { second_factor: '1' } : {};
-  return `/sign-in?${new URLSearchParams({ return_to: `/approvals/${row.approval_id}`, ...factor })}`;
+  const query = new URLSearchParams({ return_to: `/approvals/${row.approval_id}` });
+  if (wantsSecondFactor(row)) query.set('second_factor', '1');
+  return `/sign-in?${query}`;
 }
 
 /** The request that the browser's link opens now, for the person it was sent to; or on to the request's own page, which asks by itself. */
