@@ -43,11 +43,17 @@ describe('a call that failed', () => {
   it.each([
     ['MessageRejected', 400, true],
     ['AccessDeniedException', 403, true],
-    ['TooManyRequestsException', 429, false],
-    ['ThrottlingException', 400, false],
     ['SendingPausedException', 400, false],
   ])('with %s sent nothing; final: %s %s', async (type, status, isFinal) => {
     expect(await endOf(says(status, type))).toEqual({ end: { outcome: 'refused', reason: type, isFinal }, calls: 1 });
+  });
+
+  it.each([
+    ['TooManyRequestsException', 429],
+    ['ThrottlingException', 400],
+  ])('with %s sent nothing, as too much is sent at once', async (type, status) => {
+    const end = { outcome: 'refused', reason: type, isFinal: false, isBusy: true };
+    expect(await endOf(says(status, type))).toEqual({ end, calls: 1 });
   });
 
   it.each([

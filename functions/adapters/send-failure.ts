@@ -3,8 +3,10 @@ import type { SendResult } from '../core/notification/ports.ts';
 
 /** No connection was made, or nobody's credentials were found: nothing left the function. */
 const NEVER_LEFT = ['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'CredentialsProviderError'];
-/** Refusals that pass by themselves, or once an operator looked after the account. */
-const PASSING = /Throttl|TooManyRequests|LimitExceeded|SendingPaused/;
+/** More than the account may send at once, or in a day. */
+const BUSY = /Throttl|TooManyRequests|LimitExceeded/;
+/** What an operator's look at the account puts right. */
+const PAUSED = /SendingPaused/;
 
 export function sendFailureOf(error: unknown): SendResult {
   if (!(error instanceof Error)) return { outcome: 'unknown', reason: 'fault' };
@@ -14,7 +16,8 @@ export function sendFailureOf(error: unknown): SendResult {
   const status = statusOf(error);
   if (status === null || status >= 500) return { outcome: 'unknown', reason: name };
   // The name alone: what services say names addresses and accounts.
-  return { outcome: 'refused', reason: name, isFinal: !(status === 429 || PASSING.test(name)) };
+  if (status === 429 || BUSY.test(name)) return { outcome: 'refused', reason: name, isFinal: false, isBusy: true };
+  return { outcome: 'refused', reason: name, isFinal: !PAUSED.test(name) };
 }
 
 function statusOf(error: Error): number | null {

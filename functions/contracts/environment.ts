@@ -133,11 +133,12 @@ export const FUNCTION_ENVIRONMENT = {
     CANCEL_RUN_FUNCTION: text,
     PUSH_FUNCTION: text,
   }),
-  'events/approval-notify': z.object({ ...identity, ...notifications }),
+  'events/approval-notify': z.object({ ...identity, ...approvals, ...notifications }),
   'events/send-notifications': z.object({
     ...notifications,
     ...ephemera,
     ...approvals,
+    ...identity,
     ...channels,
   }),
   'events/approval-changed': z.object({ APPROVAL_CLOCK_STATE_MACHINE_ARN: text }),

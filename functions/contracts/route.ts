@@ -4,6 +4,9 @@ import type { Permission } from './identity.ts';
 /** `public` must be said out loud; `signed_in` asks for nothing but a valid identity. */
 export type RoutePermission = Permission | 'public' | 'signed_in';
 
+/** Of a body, where its route says nothing else. */
+export const BODY_MAX_BYTES = 16 * 1024;
+
 export type HttpMethod = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
 /** Everything that is known about one route; handler types, gateway routes and documents come from it. */
@@ -18,7 +21,7 @@ export interface RouteContract {
   readonly params?: z.ZodObject;
   readonly query?: z.ZodObject;
   readonly body?: z.ZodType;
-  /** Bytes of body accepted; default 16 KB. */
+  /** Bytes of body accepted; default `BODY_MAX_BYTES`. */
   readonly bodyMaxBytes?: number;
   /** Success answers by status. An answer of type `bytes` is a redirect or raw content. */
   readonly responses: Readonly<Record<number, z.ZodType>>;

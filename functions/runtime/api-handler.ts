@@ -5,7 +5,7 @@
 import middy from '@middy/core';
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from 'aws-lambda';
 import { z } from 'zod';
-import type { RouteContract } from '../contracts/route.ts';
+import { BODY_MAX_BYTES, type RouteContract } from '../contracts/route.ts';
 import type { Actor } from '../core/identity/actor.ts';
 import { authorize } from '../core/identity/authorize.ts';
 import { keyNetworkOf } from '../core/identity/key-networks.ts';
@@ -82,8 +82,6 @@ interface IdentitySettings {
 }
 
 type Settings = IdentitySettings & CountingSettings & { readonly SECURITY_TABLE: string };
-
-const BODY_MAX_BYTES = 16 * 1024;
 
 export function apiHandler(settings: Settings, routes: readonly Route[]) {
   const byKey = new Map(routes.map((entry) => [`${entry.contract.method} ${entry.contract.path}`, entry]));

@@ -17,18 +17,18 @@ interface Parts {
   readonly clock: Clock;
 }
 
-/** How the person came. */
-type Way = Required<Pick<DecisionContext, 'channel' | 'secondFactor'>>;
+/** By which way the person came, and whether they showed more than a password. */
+type How = Required<Pick<DecisionContext, 'channel' | 'secondFactor'>>;
 
 /** A decision with everything it looks up: the people in whose place it may be made, the version its conditions make, what it grants. */
 export function decision(parts: Parts) {
-  return async (request: Approval, person: Person, wanted: DecisionRequest, way: Way): Promise<ChangeOutcome> => {
+  return async (request: Approval, person: Person, wanted: DecisionRequest, how: How): Promise<ChangeOutcome> => {
     const now = parts.clock.now();
     const delegators = await delegatorsOf(parts.identities, request);
     const made = await madeBy(parts, request, person, wanted, now);
     const outcome = decide(request, person, wanted, now, {
       delegators,
-      ...way,
+      ...how,
       ...(made ? { tightened: made.version } : {}),
     });
     if (outcome.outcome === 'refused') return outcome;

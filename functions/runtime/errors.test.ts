@@ -1,9 +1,12 @@
 import { describe, expect, it } from 'vitest';
+import type { z } from 'zod';
 import { executeRequest } from '../contracts/execution.ts';
 import { login } from '../contracts/routes/auth.ts';
+import { openPageSession } from '../contracts/routes/page-session.ts';
+import { signInOnPage } from '../contracts/routes/pages.ts';
 import { fieldErrorsOf } from './errors.ts';
 
-const errorsOf = (schema: typeof executeRequest | typeof login.body, value: unknown) => {
+const errorsOf = (schema: z.ZodType, value: unknown) => {
   const parsed = schema.safeParse(value);
   return parsed.success ? [] : fieldErrorsOf('body', parsed.error.issues, value);
 };
@@ -21,6 +24,9 @@ describe('a refused field', () => {
     const told = JSON.stringify([
       ...errorsOf(executeRequest, { language: 'python', code: 'x', env: { PATH: 'hunter2-hunter2' } }),
       ...errorsOf(login.body, { email: 'a@b.c', password: 'hunter2'.repeat(100) }),
+      ...errorsOf(openPageSession.body, { password: 'hunter2', more: 1 }),
+      ...errorsOf(signInOnPage.body, { challenge_id: 'x', new_password: 'hunter2', more: { password: ['hunter2'] } }),
+      ...errorsOf(signInOnPage.body, { challenge_id: 'x', new_password: 'hunter2'.repeat(100) }),
     ]);
     expect(told).toContain('characters');
     expect(told).not.toContain('hunter2');

@@ -109,12 +109,12 @@ const fieldName = (place: string, path: readonly PropertyKey[]): string =>
   );
 
 /** Fields whose content may be a secret are told by their size alone. */
-const CONFIDENTIAL = ['env', 'password', 'refresh_token'];
+const CONFIDENTIAL = ['env', 'password', 'new_password', 'challenge_id', 'csrf_token', 'nonce', 'refresh_token'];
+const isConfidential = (key: PropertyKey): boolean => CONFIDENTIAL.includes(String(key));
 
 const valueAt = (value: unknown, path: readonly PropertyKey[]): unknown => {
   const found = contentAt(value, path);
-  const isConfidential = path.some((key) => CONFIDENTIAL.includes(String(key)));
-  return isConfidential && typeof found === 'string' ? new Hidden(found.length) : found;
+  return path.some(isConfidential) && typeof found === 'string' ? new Hidden(found.length) : found;
 };
 
 class Hidden {
@@ -132,10 +132,17 @@ function printable(value: unknown, maxLength = 80): string {
   if (value === undefined) return 'nothing';
   if (value instanceof Hidden) return `${value.length} characters`;
   const text =
-    typeof value === 'string' ? JSON.stringify(value) : typeof value === 'object' ? JSON.stringify(value) : String(value);
+    typeof value === 'string'
+      ? JSON.stringify(value)
+      : typeof value === 'object'
+        ? JSON.stringify(value, withoutSecrets)
+        : String(value);
   const clean = text.replace(/[^\x20-\x7e]/g, (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`);
   return clean.length > maxLength ? `${clean.slice(0, maxLength)}… (${clean.length} characters)` : clean;
 }
+
+/** Also of a whole body that fits none of several forms. */
+const withoutSecrets = (key: string, value: unknown): unknown => (isConfidential(key) ? 'not shown' : value);
 
 /** For the `catch` of a list: a cursor that is none of ours is the caller's mistake. */
 export function refuseCursor(error: unknown): never {

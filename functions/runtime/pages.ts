@@ -69,11 +69,18 @@ export function asOfPage(event: APIGatewayProxyEventV2): APIGatewayProxyEventV2 
 const textOf = ({ body, isBase64Encoded }: APIGatewayProxyEventV2): string =>
   Buffer.from(body ?? '', isBase64Encoded ? 'base64' : 'utf8').toString('utf8');
 
-/** A refusal that comes with its page: the form as it was filled in, and what is the matter with it. */
+/** A refusal that comes with its page: the form as it was filled in, and what is the matter with it. To everybody else it is the same. */
 export class PageError extends ApiError {
   readonly page: Html;
   constructor(cause: ApiError, page: Html) {
-    super(cause.code, cause.message, { headers: { ...cause.headers }, ...(cause.about ? { about: cause.about } : {}), cause });
+    const { headers, errors, limit, about } = cause;
+    super(cause.code, cause.message, {
+      headers: { ...headers },
+      ...(errors ? { errors } : {}),
+      ...(limit ? { limit } : {}),
+      ...(about ? { about } : {}),
+      cause,
+    });
     this.page = page;
   }
 }

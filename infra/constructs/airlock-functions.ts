@@ -456,8 +456,14 @@ export class AirlockFunctions extends Construct {
     anchor.allow(['s3:ListBucket'], [auditBucket.bucketArn], { StringLike: { 's3:prefix': ['anchors/*', 'audit/*'] } });
     auditBucket.encryptionKey?.grant(anchor.lambda, 'kms:GenerateDataKey', 'kms:Decrypt');
 
-    const approvalNotify = this.#add('events/approval-notify', TASK_TIMEOUT, undefined, this.#table('IDENTITY', 'NOTIFICATIONS'));
+    const approvalNotify = this.#add(
+      'events/approval-notify',
+      TASK_TIMEOUT,
+      undefined,
+      this.#table('IDENTITY', 'APPROVALS', 'NOTIFICATIONS'),
+    );
     tables.identity.allow(approvalNotify.lambda, 'Query');
+    tables.approvals.allow(approvalNotify.lambda, 'GetItem');
     tables.notifications.allow(approvalNotify.lambda, 'GetItem', 'PutItem', 'Query');
     this.#sender();
 
@@ -480,12 +486,13 @@ export class AirlockFunctions extends Construct {
   #sender(): void {
     const { data, channels } = this.#props;
     const sender = this.#add('events/send-notifications', SENDER_TIMEOUT, undefined, {
-      ...this.#table('NOTIFICATIONS', 'APPROVALS', 'EPHEMERA'),
+      ...this.#table('NOTIFICATIONS', 'APPROVALS', 'IDENTITY', 'EPHEMERA'),
       ...this.#channels(),
     });
     data.tables.notifications.allow(sender.lambda, 'GetItem', 'PutItem', 'Query');
     data.tables.approvals.allow(sender.lambda, 'GetItem');
     data.tables.ephemera.allowOn('personal-link#*', sender.lambda, 'PutItem');
+    data.tables.identity.allowOn('user#*', sender.lambda, 'GetItem');
     this.#mayReadChannelsSecret(sender);
     this.#mayMail(sender);
     // A phone number is no resource; every topic is one, and none is meant.

@@ -5,12 +5,14 @@
 import { parseArgs } from 'node:util';
 import { as } from '../support/airlock.ts';
 import { trust } from '../support/trust.ts';
-import { approval } from './approval.ts';
+import { approvalPage } from './approval-page.ts';
 import { burst } from './burst.ts';
 import { cancel } from './cancel.ts';
 import { coldTask } from './cold-task.ts';
 import { concurrent } from './concurrent.ts';
 import { cpuBound } from './cpu-bound.ts';
+import { decision } from './decision.ts';
+import { escalation } from './escalation.ts';
 import { identity } from './identity.ts';
 import { idleSandbox } from './idle-sandbox.ts';
 import { policyAndReview, rateLimits, tokenAndPermission } from './in-process.ts';
@@ -18,10 +20,11 @@ import { inTheSupervisor } from './in-the-supervisor.ts';
 import { languages } from './languages.ts';
 import { load } from './load.ts';
 import { machine, watchCpu } from './machine.ts';
+import { pendingRequests, quorum } from './many-requests.ts';
 import type { Measurement } from './measurement.ts';
 import { printReport, type Report, writeReport } from './report.ts';
 import { throughTheStack } from './through-the-stack.ts';
-
+import { told } from './told.ts';
 import { usageSamples } from './usage-samples.ts';
 
 const MEASUREMENTS: readonly Measurement[] = [
@@ -29,7 +32,12 @@ const MEASUREMENTS: readonly Measurement[] = [
   throughTheStack,
   cpuBound,
   cancel,
-  approval,
+  decision,
+  escalation,
+  told,
+  approvalPage,
+  pendingRequests,
+  quorum,
   usageSamples,
   policyAndReview,
   tokenAndPermission,
@@ -46,6 +54,7 @@ const MEASUREMENTS: readonly Measurement[] = [
 /** Names of several at once. */
 const GROUPS: Readonly<Record<string, readonly Measurement[]>> = {
   sandbox: [inTheSupervisor, throughTheStack, languages, cpuBound, cancel, usageSamples, coldTask, burst, idleSandbox],
+  approval: [decision, escalation, told, approvalPage, pendingRequests, quorum],
   access: [tokenAndPermission, rateLimits, identity, load],
 };
 

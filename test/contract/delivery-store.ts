@@ -37,6 +37,14 @@ export function deliveryStoreContract(name: string, open: () => Promise<Delivery
       expect(await store.get(row.delivery_id.replace('email', 'sms'))).toBeNull();
     });
 
+    it('of one request are listed all, however many they are', async () => {
+      const store = await open();
+      const request = openApprovalOf();
+      const rows = Array.from({ length: 7 }, (_, index) => queued(noticeOf(request, index + 1), person, 'email', NOW));
+      for (const row of rows) await store.create(row);
+      expect(await store.listOf(request.approval_id)).toEqual(rows);
+    });
+
     it('are claimed by one, however many try at once', async () => {
       const store = await open();
       const row = await added(store);

@@ -14,6 +14,7 @@ import type { Execution } from '../../functions/contracts/execution.ts';
 import { type IndexShape, TABLES, type TableName } from '../../functions/contracts/tables.ts';
 import { appendToChain, EMPTY_CHAIN } from '../../functions/core/audit/chain.ts';
 import { MOST_KEY_NETWORKS } from '../../functions/core/identity/key-networks.ts';
+import { queued } from '../../functions/core/notification/queue.ts';
 import { apiKeyStoreContract } from '../contract/api-key-store.ts';
 import { approvalStoreContract } from '../contract/approval-store.ts';
 import { deliveryStoreContract } from '../contract/delivery-store.ts';
@@ -24,8 +25,9 @@ import { objectStoreContract } from '../contract/object-store.ts';
 import { sandboxStoreContract } from '../contract/sandbox-store.ts';
 import { securityStoreContract } from '../contract/security-store.ts';
 import { uploadStoreContract } from '../contract/upload-store.ts';
-import { newExecutionId, queuedExecution } from '../support/entities.ts';
+import { newExecutionId, openApprovalOf, queuedExecution } from '../support/entities.ts';
 import { output, settings } from '../support/faults.ts';
+import { noticeOf } from '../support/notices.ts';
 
 // The adapters' client is made when they are loaded, and finds its cloud in the environment, as in a function.
 process.env.AWS_ENDPOINT_URL = settings.endpoint;
@@ -174,5 +176,25 @@ linkStoreContract('DynamoDB', async () => ({
   visits: dynamoVisits(nameOf('ephemera')),
 }));
 uploadStoreContract('DynamoDB', async () => dynamoUploads(nameOf('ephemera')));
-deliveryStoreContract('DynamoDB', async () => dynamoDeliveries(nameOf('notifications')));
+// With so few rows a page that one answer does not hold what there is.
+deliveryStoreContract('DynamoDB', async () => dynamoDeliveries(nameOf('notifications'), neverUnreadable, 3));
+
+it('messages that are due are found though one row cannot be read, which is told', async () => {
+  const table = nameOf('notifications');
+  const unreadable: string[] = [];
+  const store = dynamoDeliveries(table, (row) => unreadable.push(row));
+  const row = queued(noticeOf(openApprovalOf(), 1), { kind: 'place', name: '#room' }, 'slack', new Date('2001-01-02'));
+  const item = {
+    subject: 'apr_of-another-time',
+    item: 'dlv_of-another-time',
+    queue: 'messages',
+    due_at: '2001-01-01T00:00:00.000Z',
+  };
+  const Item = Object.fromEntries(Object.entries(item).map(([name, value]) => [name, { S: value }]));
+  await dynamo.send(new PutItemCommand({ TableName: table, Item }));
+  await store.create(row);
+  expect(await store.listDue(new Date('2001-01-03'), 10)).toEqual([row]);
+  expect(await store.listOf(item.subject)).toEqual([]);
+  expect(unreadable).toEqual([item.item, item.item]);
+});
 objectStoreContract('S3', async () => s3Objects(output('DataBucketName')));

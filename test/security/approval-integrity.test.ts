@@ -1,6 +1,7 @@
 /**
  * The ways in which an approval has been made to mean something else than a person meant, each tried over every channel on which one
- * decides: the API and the page. Nobody gets a run that was not approved, and nobody is counted twice.
+ * decides: the API, the page, the link in a mail; Slack's buttons are in `test/alone/slack-integrity.test.ts`, the list of the ways in
+ * docs/security-model.md. Nobody gets a run that was not approved, and nobody is counted twice.
  */
 import { createHash, randomUUID } from 'node:crypto';
 import { SendTaskSuccessCommand } from '@aws-sdk/client-sfn';
@@ -8,81 +9,19 @@ import { ScanCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import { describe, expect, it } from 'vitest';
 import type { ApprovalView } from '../../functions/contracts/approval.ts';
 import type { ExecutionResult } from '../../functions/contracts/execution.ts';
-import { approvalOf, as, type Client, call, finished, get, signInAs, status, until, userOf } from '../support/airlock.ts';
+import { approvalChannelContract, stillOpen } from '../contract/approval-channel.ts';
+import { approvalOf, as, call, finished, get, status, until, userOf } from '../support/airlock.ts';
+import { type Approver, api, approver, page, rewrite, seeded } from '../support/approval-channels.ts';
 import { executionRow, output, stepFunctions, tables } from '../support/faults.ts';
-import { ask, formOf, origin, signedIn } from '../support/pages.ts';
-import { newUser, somebody } from '../support/people.ts';
+import { mailTo } from '../support/inbox.ts';
+import { ask, origin, type PageAnswer } from '../support/pages.ts';
 import { type Waiting, waiting } from '../support/waiting.ts';
 
-interface Approver {
-  readonly email: string;
-  readonly password: string;
-  readonly client: Client;
-  readonly cookie: string;
-}
-
-/** A way in which a person decides. Answers with the status a program would get. */
-interface Channel {
-  readonly name: string;
-  /** What somebody has open before something happens, and sends after it. */
-  readonly open: (by: Approver, request: Waiting) => Promise<void>;
-  readonly decide: (
-    by: Approver,
-    request: Waiting,
-    wanted?: { digest?: string; decision?: 'approve' | 'deny' },
-  ) => Promise<number>;
-}
-
-const api: Channel = {
-  name: 'the API',
-  open: async () => {},
-  decide: async ({ client }, request, { digest = request.digest, decision = 'approve' } = {}) =>
-    (await client.call('POST', `/api/v1${request.path}/decision`, { decision, digest })).status,
-};
-
-const opened = new Map<string, Record<string, string>[]>();
-const page: Channel = {
-  name: 'the page',
-  async open({ email, cookie }, { path }) {
-    const form = await formOf(`${path}?all=1`, cookie);
-    expect(form.nonce).not.toBe('');
-    opened.set(`${email} ${path}`, [...(opened.get(`${email} ${path}`) ?? []), form]);
-  },
-  async decide({ email, cookie }, request, { digest = request.digest, decision = 'approve' } = {}) {
-    const form = opened.get(`${email} ${request.path}`)?.shift() ?? (await formOf(`${request.path}?all=1`, cookie));
-    const { status } = await ask('POST', `${request.path}/decision`, { cookie, origin }, { ...form, decision, digest });
-    return status === 303 ? 200 : status;
-  },
-};
 const channels = [api, page];
-
-async function approver(roles: string | string[] = 'approver'): Promise<Approver> {
-  const user = await newUser(roles);
-  return { ...user, client: await signInAs(user.email, user.password), cookie: await signedIn(user) };
-}
-async function seeded(role: 'admin' | 'approver' | 'developer' | 'viewer'): Promise<Approver> {
-  const { email, password } = userOf(role);
-  return { email, password, client: await as(role), cookie: await signedIn({ email, password }) };
-}
 
 const fresh = () => ({ code: `print("${randomUUID()}")` });
 
 const TableName = output('ApprovalsTableName');
-const rewrite = (request: Waiting, name: string, value: unknown): Promise<unknown> =>
-  tables.send(
-    new UpdateCommand({
-      TableName,
-      Key: { approval_id: request.approval_id },
-      UpdateExpression: 'SET #name = :value',
-      ExpressionAttributeNames: { '#name': name },
-      ExpressionAttributeValues: { ':value': value },
-    }),
-  );
-
-const stillOpen = async (request: Waiting): Promise<void> => {
-  expect(await approvalOf(request)).toMatchObject({ status: 'open', decisions: [] });
-  expect(await get(request.execution_id)).toMatchObject({ phase: 'awaiting_approval', started_at: null });
-};
 
 describe('what is shown is what runs', () => {
   it('to the last byte: white space, line ends, invisible and bidirectional characters, arguments, variables, input', async () => {
@@ -101,6 +40,26 @@ describe('what is shown is what runs', () => {
     expect(Buffer.from(source, 'hex').toString('utf8')).toBe(manifest.code);
     expect({ argv, what, stdin }).toEqual({ argv: manifest.args, what: manifest.env.WHAT, stdin: manifest.stdin });
     expect(manifest).toMatchObject({ code, args });
+  });
+
+  it('in a place of its own, with the files that were shown and no other, and no link where one of them should be', async () => {
+    const code = `import hashlib, json, os
+found = [os.path.relpath(os.path.join(at, name)) for at, _, names in os.walk(".") for name in names]
+print(json.dumps([[path, os.path.islink(path), hashlib.sha256(open(path, "rb").read()).hexdigest()] for path in sorted(found)]))`;
+    const files = [
+      { path: 'b.py', content: 'print("not me")\n' },
+      { path: 'data/a.txt', content: 'a' },
+    ];
+    const request = await waiting({ code, files });
+    const { manifest } = await approvalOf(request);
+    const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
+    const shown = [...manifest.files, { path: manifest.entrypoint, sha256: sha256(manifest.code) }];
+    expect(shown.map((file) => [file.path, file.sha256]).sort()).toEqual(
+      [...files, { path: 'main.py', content: code }].map((file) => [file.path, sha256(file.content)]).sort(),
+    );
+    expect(await api.decide(await seeded('approver'), request)).toBe(200);
+    const { output: listing } = await finished(request.execution_id);
+    expect(JSON.parse(listing)).toEqual(shown.map((file) => [file.path, false, file.sha256]).sort());
   });
 
   it('however long it is, and not shown as shorter', async () => {
@@ -159,128 +118,7 @@ describe('what is shown is what runs', () => {
   });
 });
 
-describe.each(channels)('over $name', (channel) => {
-  it('a decision is about this digest: not that of the same code with another variable, argument, file or limit', async () => {
-    const code = `print("${randomUUID()}")`;
-    const request = await waiting({ code });
-    const others = await Promise.all(
-      [{ env: { A: '1' } }, { args: ['x'] }, { files: [{ path: 'a.txt', content: 'a' }] }, { timeout_seconds: 7 }].map((more) =>
-        waiting({ code, ...more }),
-      ),
-    );
-    const digests = others.map((other) => other.digest);
-    expect(new Set([request.digest, ...digests]).size).toBe(5);
-    const by = await seeded('approver');
-    for (const digest of [...digests, createHash('sha256').update('x').digest('hex'), request.digest.toUpperCase(), ''])
-      expect([409, 422]).toContain(await channel.decide(by, request, { digest }));
-    await stillOpen(request);
-  });
-
-  it('nobody decides who may not: not the requester, not a reader, not whoever only runs code, not an admin whom no list names', async () => {
-    const request = await waiting(fresh());
-    expect(await channel.decide(await seeded('developer'), request)).toBe(403);
-    expect([403, 404]).toContain(await channel.decide(await seeded('viewer'), request));
-    const both = await approver(['developer', 'approver']);
-    const own = await both.client.call<ExecutionResult>('POST', '/api/v1/execute', {
-      language: 'python',
-      code: 'print(1)',
-      approval_required: true,
-    });
-    const mine: Waiting = { ...own.body, path: `/approvals/${own.body.approval_id}` };
-    await until('the request', async () => (await both.client.call('GET', `/api/v1${mine.path}`)).status === 200);
-    expect([403, 409]).toContain(await channel.decide(both, mine));
-    // A list left empty is nobody, and `*` names routes, not deciders.
-    const listed = await Promise.all([seeded('admin'), seeded('approver')]);
-    for (const by of listed) await channel.open(by, request);
-    const { rule } = await approvalOf(request);
-    await rewrite(request, 'rule', {
-      ...rule,
-      stages: [{ ...rule.stages[0], eligible: { roles: [], groups: [], people: [] } }],
-      escalation_chain: [],
-    });
-    for (const by of listed) expect(await channel.decide(by, request)).toBe(403);
-    await stillOpen(request);
-  });
-
-  it('nobody is counted twice: over both channels, or with two accounts of one address', async () => {
-    const request = await waiting(fresh());
-    const { rule } = await approvalOf(request);
-    await rewrite(request, 'rule', { ...rule, stages: [{ ...rule.stages[0], required_approvers: 2 }] });
-    const by = await approver();
-    for (const each of [channel, page, page]) await each.open(by, request);
-    expect(await channel.decide(by, request)).toBe(200);
-    for (const again of channels) expect(await again.decide(by, request)).toBe(409);
-    // The same person under another id: what their row says of the address is what counts.
-    const twin = await somebody('approver');
-    const email = by.email.toUpperCase();
-    await tables.send(
-      new UpdateCommand({
-        TableName: output('IdentityTableName'),
-        Key: { identity_id: `user#${twin.user_id}` },
-        UpdateExpression: 'SET email = :email',
-        ExpressionAttributeValues: { ':email': email },
-      }),
-    );
-    expect(await api.decide({ ...twin, client: twin, cookie: '' }, request)).toBe(409);
-    expect((await approvalOf(request)).decisions).toHaveLength(1);
-    expect(await channel.decide(await approver(), request)).toBe(200);
-    expect((await approvalOf(request)).status).toBe('approved');
-    expect((await finished(request.execution_id)).status).toBe('completed');
-  });
-
-  it('nothing is decided after the end of it: expired, withdrawn, denied, or by whoever is no longer eligible', async () => {
-    const by = await seeded('approver');
-    const expired = await waiting(fresh());
-    await channel.open(by, expired);
-    await rewrite(expired, 'expires_at', new Date(Date.now() - 1000).toISOString());
-    expect(await channel.decide(by, expired)).toBe(409);
-    const withdrawn = await waiting(fresh());
-    await channel.open(by, withdrawn);
-    await (await as('developer')).call('POST', `/api/v1${withdrawn.path}/withdraw`, {});
-    expect(await channel.decide(by, withdrawn)).toBe(409);
-    const denied = await waiting(fresh());
-    const late = await seeded('admin');
-    await channel.open(late, denied);
-    expect(await channel.decide(by, denied, { decision: 'deny' })).toBe(200);
-    expect(await channel.decide(late, denied)).toBe(409);
-    for (const request of [expired, withdrawn, denied]) {
-      const view = await approvalOf(request);
-      expect(view.status).not.toBe('approved');
-    }
-    const leaving = await approver();
-    const request = await waiting(fresh());
-    await (await as('admin')).call('PATCH', `/api/v1/users/${(leaving.client as Client).user_id}`, {
-      disabled: true,
-      reason: 'left',
-    });
-    // Led to the sign-in, or told that the credential is no good: never 200.
-    expect([303, 401, 403]).toContain(
-      channel === page
-        ? (
-            await ask(
-              'POST',
-              `${request.path}/decision`,
-              { cookie: leaving.cookie, origin },
-              { csrf_token: 'x', nonce: 'x', digest: request.digest, decision: 'approve' },
-            )
-          ).status
-        : await channel.decide(leaving, request),
-    );
-    await stillOpen(request);
-  });
-
-  it('of several who decide in the same moment each is counted once, and the run begins once', async () => {
-    const people = await Promise.all([approver(), approver(), approver()]);
-    const request = await waiting({ code: 'print("once")' });
-    for (const by of people) await channel.open(by, request);
-    const statuses = await Promise.all(people.map((by) => channel.decide(by, request)));
-    expect(statuses.filter((status) => status === 200)).toHaveLength(1);
-    expect((await approvalOf(request)).decisions).toHaveLength(1);
-    const result = await finished(request.execution_id);
-    expect(result).toMatchObject({ status: 'completed', output: 'once\n' });
-    expect(result.audit_trail.filter((entry) => entry.action === 'run_started')).toHaveLength(1);
-  });
-});
+for (const channel of channels) approvalChannelContract(channel);
 
 describe('who is eligible', () => {
   it('is the same over every channel, for every role', async () => {
@@ -297,8 +135,81 @@ describe('who is eligible', () => {
   });
 });
 
+describe('the link in a mail', () => {
+  const linkFor = async (by: Approver, request: Waiting): Promise<string> => {
+    const { text } = await mailTo(by.email, (mail) => mail.text.includes(String(request.approval_id)));
+    const link = text.split(/\s/).find((word) => word.startsWith(`${status.url}/`));
+    return String(link).slice(status.url.length);
+  };
+  /** As a browser goes, with the cookie of whoever is signed in there. */
+  const followed = async (link: string, cookie: string): Promise<PageAnswer> => {
+    const answer = await ask('GET', link, { cookie });
+    const next = answer.headers.get('location');
+    return answer.status === 303 && next ? await followed(next, cookie) : answer;
+  };
+  /** Sends the form that the link leads to, if there is one. */
+  const decidesBy = async (link: string, { cookie }: Approver): Promise<void> => {
+    const { text } = await followed(link, cookie);
+    const action = /<form[^>]* action="([^"]+\/decision)"/.exec(text)?.[1];
+    if (action === undefined) return;
+    const fields = [...text.matchAll(/name="(csrf_token|nonce|digest)" value="([^"]*)"/g)].map(([, name, value]) => [
+      name,
+      value,
+    ]);
+    await ask('POST', action, { cookie, origin }, { ...Object.fromEntries(fields), decision: 'approve' });
+  };
+  const deciders = async (request: Waiting): Promise<string[]> =>
+    (await approvalOf(request)).decisions.map((decision) => decision.approver.email);
+
+  it('decides for whoever is signed in, if they may, and once: not in other hands, not again, not beside another channel', async () => {
+    const [first, second] = await Promise.all([approver(), approver()]);
+    const mark = randomUUID();
+    const request = await waiting({ code: `print("${mark}")` });
+    const { rule } = await approvalOf(request);
+    await rewrite(request, 'rule', { ...rule, stages: [{ ...rule.stages[0], required_approvers: 2 }] });
+    const link = await linkFor(first, request);
+
+    const viewer = await seeded('viewer');
+    for (const cookie of ['', viewer.cookie]) expect((await followed(link, cookie)).text).not.toContain(mark);
+    for (const by of [viewer, await seeded('developer')]) await decidesBy(link, by);
+    expect(await deciders(request)).toEqual([]);
+    // In the hands of another approver it is never the word of whom it was sent to.
+    await decidesBy(link, second);
+    expect(await deciders(request)).not.toContain(first.email);
+
+    await decidesBy(link, first);
+    const before = await deciders(request);
+    expect(before.filter((email) => email === first.email)).toHaveLength(1);
+    if (!before.includes(second.email)) expect(await api.decide(second, request)).toBe(200);
+    expect((await deciders(request)).sort()).toEqual([first.email, second.email].sort());
+    expect((await finished(request.execution_id)).status).toBe('completed');
+  });
+
+  it('decides nothing again, and nothing after the end, whatever was open before', async () => {
+    const by = await approver();
+    const [agreed, withdrawn] = await Promise.all([1, 2].map(() => waiting({ code: `print("${randomUUID()}")` })));
+    if (!agreed || !withdrawn) throw new Error('two were asked for');
+    const { rule } = await approvalOf(agreed);
+    await rewrite(agreed, 'rule', { ...rule, stages: [{ ...rule.stages[0], required_approvers: 2 }] });
+    for (const request of [agreed, withdrawn]) await page.open(by, request);
+    const link = await linkFor(by, agreed);
+    await decidesBy(link, by);
+    expect(await deciders(agreed)).toEqual([by.email]);
+    await decidesBy(link, by);
+    for (const again of channels) expect(await again.decide(by, agreed)).toBe(409);
+    expect(await deciders(agreed)).toEqual([by.email]);
+
+    const late = await linkFor(by, withdrawn);
+    await (await as('developer')).call('POST', `/api/v1${withdrawn.path}/withdraw`, {});
+    expect((await followed(late, by.cookie)).text).not.toContain('name="nonce"');
+    await decidesBy(late, by);
+    expect(await page.decide(by, withdrawn)).toBe(409);
+    expect(await approvalOf(withdrawn)).toMatchObject({ status: 'withdrawn', decisions: [] });
+  });
+});
+
 describe('the token of the machine that waits', () => {
-  it('is in no answer and on no page, and completing it by hand runs nothing', async () => {
+  it('is in no answer, on no page and in no mail, and completing it by hand runs nothing', async () => {
     const request = await waiting({ code: 'print("never")' });
     const token = await until('the machine to wait', async () => {
       const { Items = [] } = await tables.send(
@@ -322,7 +233,12 @@ describe('the token of the machine that waits', () => {
       ask('GET', `${request.path}?all=1`, { cookie }),
       ask('GET', '/approvals?show=open', { cookie }),
     ]);
-    for (const text of [...answers.map((answer) => JSON.stringify(answer.body)), ...pages.map((answer) => answer.text)]) {
+    const mail = await mailTo(userOf('approver').email, ({ text }) => text.includes(String(request.approval_id)));
+    const texts = [
+      ...[...answers.map(({ body }) => body), mail].map((one) => JSON.stringify(one)),
+      ...pages.map(({ text }) => text),
+    ];
+    for (const text of texts) {
       expect(text).not.toContain(token);
       expect(text).not.toContain('task_token');
     }

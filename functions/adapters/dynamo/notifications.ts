@@ -1,14 +1,24 @@
-import { GetCommand, PutCommand, QueryCommand } from '@aws-sdk/lib-dynamodb';
+import { GetCommand, PutCommand, QueryCommand, type QueryCommandInput, type QueryCommandOutput } from '@aws-sdk/lib-dynamodb';
 import { type Delivery, delivery as deliverySchema, notificationPreferences } from '../../contracts/notification.ts';
 import type { DeliveryStore, PreferenceStore } from '../../core/notification/ports.ts';
 import { type TransactItem, transact } from './changes.ts';
 import { documents } from './client.ts';
+import type { Unreadable } from './security.ts';
 
 const QUEUE = 'messages';
 const PREFERENCES = 'preferences';
-const LIST_MAX = 500;
+const PAGE_ROWS = 500;
 
-export function dynamoDeliveries(table: string): DeliveryStore {
+/** `unreadable` is told of a row that cannot be read; it keeps no other message back. */
+export function dynamoDeliveries(table: string, unreadable: Unreadable, pageRows = PAGE_ROWS): DeliveryStore {
+  const read = (items: readonly Record<string, unknown>[]): Delivery[] =>
+    items.flatMap((item) => {
+      const row = deliverySchema.safeParse(item);
+      if (row.success) return [row.data];
+      unreadable(String(item.item), row.error);
+      return [];
+    });
+
   const written = async (items: TransactItem[]): Promise<boolean> => (await transact(items)).outcome === 'written';
 
   const createOnly = (row: Delivery): TransactItem => ({
@@ -53,20 +63,27 @@ export function dynamoDeliveries(table: string): DeliveryStore {
           Limit: limit,
         }),
       );
-      return (Items ?? []).map((item) => deliverySchema.parse(item));
+      return read(Items ?? []);
     },
 
     async listOf(approvalId) {
-      const { Items } = await documents.send(
-        new QueryCommand({
-          TableName: table,
-          KeyConditionExpression: 'subject = :subject',
-          ExpressionAttributeValues: { ':subject': approvalId },
-          ConsistentRead: true,
-          Limit: LIST_MAX,
-        }),
-      );
-      return (Items ?? []).map((item) => deliverySchema.parse(item));
+      const rows: Delivery[] = [];
+      let start: QueryCommandInput['ExclusiveStartKey'];
+      do {
+        const { Items, LastEvaluatedKey }: QueryCommandOutput = await documents.send(
+          new QueryCommand({
+            TableName: table,
+            KeyConditionExpression: 'subject = :subject',
+            ExpressionAttributeValues: { ':subject': approvalId },
+            ConsistentRead: true,
+            Limit: pageRows,
+            ...(start ? { ExclusiveStartKey: start } : {}),
+          }),
+        );
+        rows.push(...read(Items ?? []));
+        start = LastEvaluatedKey;
+      } while (start);
+      return rows;
     },
   };
 }

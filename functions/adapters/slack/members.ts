@@ -25,8 +25,11 @@ const info = z.object({
 
 /** null: nobody we know, also where Slack does not say. */
 export async function addressOfMember(connection: Connection, slackUserId: string): Promise<string | null> {
-  const ours = await callSlack(connection, 'auth.test', {});
-  const theirs = await callSlack(connection, 'users.info', { user: slackUserId });
+  // At once: Slack waits three seconds for the answer to a press.
+  const [ours, theirs] = await Promise.all([
+    callSlack(connection, 'auth.test', {}),
+    callSlack(connection, 'users.info', { user: slackUserId }),
+  ]);
   if (ours.outcome !== 'ok' || theirs.outcome !== 'ok') return null;
   const workspace = own.safeParse(ours.value).data?.team_id;
   const member = info.safeParse(theirs.value).data?.user;

@@ -6,7 +6,7 @@ import type { Approval } from '../../contracts/approval.ts';
 import type { Recipient } from '../../contracts/notification.ts';
 import { messageOf } from '../../core/notification/message.ts';
 import { queued } from '../../core/notification/queue.ts';
-import { isFromSlack, permitInSlack, pressIn } from '../../core/notification/slack-interaction.ts';
+import { isFromSlack, peopleWith, permitInSlack, pressIn } from '../../core/notification/slack-interaction.ts';
 import { slackSender } from './sender.ts';
 
 const slack = await startSlack({ 'user-2@airlock.test': 'U0000000002' });
@@ -76,7 +76,13 @@ describe('Slack', () => {
 
   it('is asked again after the time it names, not after what may have worked, and after what never will', async () => {
     slack.faults.push({ status: 429, body: '', headers: { 'retry-after': '7' } });
-    expect(await send(room)).toEqual({ outcome: 'refused', reason: 'ratelimited', isFinal: false, retryAfterSeconds: 7 });
+    expect(await send(room)).toEqual({
+      outcome: 'refused',
+      reason: 'ratelimited',
+      isFinal: false,
+      isBusy: true,
+      retryAfterSeconds: 7,
+    });
     slack.faults.push('hang up');
     expect(await send(room)).toMatchObject({ outcome: 'unknown' });
     slack.faults.push({ status: 200, body: '{"ok":false,"error":"fatal_error"}' });
@@ -191,6 +197,18 @@ describe('who may decide in Slack', () => {
     expect(permitInSlack(medium, [])).toMatchObject({ may: false });
     expect(permitInSlack(medium, [somebody, identityOf('user-3')])).toMatchObject({ may: false });
     expect(permitInSlack(medium, [{ ...somebody, disabled: true }])).toMatchObject({ may: false });
+  });
+
+  it('is whoever has the address by their own row now, whatever the list still says', async () => {
+    const listed = [somebody, identityOf('user-3'), { ...identityOf('user-4'), email: somebody.email }];
+    const rows = [
+      { ...somebody, email: somebody.email.toUpperCase(), roles: [], disabled: true },
+      identityOf('user-3'),
+      { ...identityOf('user-4'), email: 'another@airlock.test' },
+    ];
+    const identities = { get: async (id: string) => rows.find((row) => row.user_id === id) ?? null };
+    expect(await peopleWith(somebody.email, listed, identities)).toEqual([rows[0]]);
+    expect(await peopleWith(null, listed, identities)).toEqual([]);
   });
 
   it('is nobody above it, or where the operation is a change of security', () => {

@@ -14,12 +14,20 @@ const answer = z.looseObject({ ok: z.boolean(), error: z.string().optional() });
 
 export type SlackAnswer =
   | { readonly outcome: 'ok'; readonly value: Record<string, unknown> }
-  | { readonly outcome: 'refused'; readonly reason: string; readonly isFinal: boolean; readonly retryAfterSeconds?: number }
+  | {
+      readonly outcome: 'refused';
+      readonly reason: string;
+      readonly isFinal: boolean;
+      readonly retryAfterSeconds?: number;
+      readonly isBusy?: true;
+    }
   | { readonly outcome: 'unknown'; readonly reason: string };
 
 /** Slack says of these that some of it may have happened. */
 const UNCERTAIN = ['fatal_error', 'internal_error', 'request_timeout', 'service_unavailable'];
-const PASSING = ['ratelimited', 'rate_limited', 'team_added_to_org'];
+const PASSING = ['team_added_to_org'];
+const LIMITED = ['ratelimited', 'rate_limited'];
+const BUSY = { outcome: 'refused', reason: 'ratelimited', isFinal: false, isBusy: true } as const;
 
 export async function callSlack(
   connection: { readonly apiUrl: string; readonly token: string },
@@ -49,13 +57,14 @@ function meaningOf(ended: PostEnd): SlackAnswer {
   if (ended.kind === 'not_sent') return { outcome: 'refused', reason: ended.reason, isFinal: ended.isFinal };
   if (ended.kind === 'no_answer') return { outcome: 'unknown', reason: ended.reason };
   if (ended.status === 429) {
-    return { outcome: 'refused', reason: 'ratelimited', isFinal: false, retryAfterSeconds: ended.retryAfterSeconds ?? 60 };
+    return { ...BUSY, retryAfterSeconds: ended.retryAfterSeconds ?? 60 };
   }
   if (ended.status >= 500) return { outcome: 'unknown', reason: `Slack answered ${ended.status}` };
   const read = answer.safeParse(jsonOf(ended.body));
   if (!read.success) return { outcome: 'refused', reason: `Slack answered ${ended.status}`, isFinal: true };
   if (read.data.ok) return { outcome: 'ok', value: read.data };
   const reason = (read.data.error ?? 'no reason').replace(/[^a-z0-9_]/gi, '').slice(0, 60);
+  if (LIMITED.includes(reason)) return BUSY;
   if (UNCERTAIN.includes(reason)) return { outcome: 'unknown', reason };
   return { outcome: 'refused', reason, isFinal: !PASSING.includes(reason) };
 }

@@ -40,5 +40,9 @@ function resultOf(ended: PostEnd): SendResult {
   if (ended.status >= 200 && ended.status < 300) return { outcome: 'sent', reference: null };
   const reason = `The receiver answered ${ended.status}.`;
   const retryAfterSeconds = ended.retryAfterSeconds ?? undefined;
-  return { outcome: 'refused', reason, isFinal: ended.status === 410, ...(retryAfterSeconds ? { retryAfterSeconds } : {}) };
+  return {
+    ...{ outcome: 'refused', reason, isFinal: ended.status === 410 },
+    ...(retryAfterSeconds ? { retryAfterSeconds } : {}),
+    ...(ended.status === 429 ? { isBusy: true } : {}),
+  };
 }

@@ -92,7 +92,8 @@ export const handler = apiHandler(environment, [
   route(routes.logout, async (request) => {
     const { credential } = request.actor;
     if (credential.kind === 'api_key') throw new ApiError('forbidden', 'A key has no session. Revoke the key instead.');
-    return { ...ok({ ended: 'session' as const }), ...(await endOwn(request, credential.session_id)) };
+    await endOwn(request.actor, credential.session_id);
+    return { ...ok({ ended: 'session' as const }), ...(await forgetPage(parts, request)) };
   }),
 
   route(routes.revokeSessions, async (request) => {
@@ -126,10 +127,10 @@ function answered(answer: SignInAnswer) {
 }
 
 const nowhereElse = (): ApiError => new ApiError('not_found', 'Nobody signs in on another page here: see authentication.sso.');
-async function endOwn(request: Parameters<typeof forgetPage>[1], sessionId: string): Promise<{ cookies?: string[] }> {
-  if ((await endSession(parts, request.actor, sessionId)) === 'busy') throw busy();
-  await closeConnections(request.actor);
-  return await forgetPage(parts, request);
+
+async function endOwn(holder: Pick<Actor, 'user_id'>, sessionId: string): Promise<void> {
+  if ((await endSession(parts, holder, sessionId)) === 'busy') throw busy();
+  await closeConnections(holder);
 }
 
 const busy = (): ApiError => new ApiError('unavailable', 'Others change this user right now. Try again.');

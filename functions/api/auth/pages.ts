@@ -1,23 +1,27 @@
 import * as routes from '../../contracts/routes/pages.ts';
 import type { Actor } from '../../core/identity/actor.ts';
-import { isFresh, openPageSession, type PageParts, readPageSession, renewPageSession } from '../../core/identity/page-session.ts';
+import {
+  isFresh,
+  openPageSession,
+  type PageParts,
+  readPageSession,
+  renewPageSession,
+  whyNotOwnPage,
+} from '../../core/identity/page-session.ts';
 import { answerChallenge, type SignInAnswer, signIn } from '../../core/identity/sign-in.ts';
 import { signInPage } from '../../core/pages/sign-in.ts';
+import { sha256 } from '../../core/text/json.ts';
 import { type ApiRequest, type Route, route } from '../../runtime/api-handler.ts';
-import { publicOriginOf, sessionCookieOf, setSessionCookie } from '../../runtime/cookies.ts';
+import { clearSessionCookie, publicOriginOf, sessionCookieOf, setSessionCookie } from '../../runtime/cookies.ts';
 import { ApiError } from '../../runtime/errors.ts';
 import { PageError, pageAnswer, seeOther } from '../../runtime/pages.ts';
-import { refusalOf, refused } from './answers.ts';
+import { refusalOf } from './answers.ts';
 
 interface Parts {
   readonly parts: PageParts;
   /** Names of other places to sign in at; none where there is no page of the user pool. */
   readonly providers: readonly string[];
-  /** Ends the session of a page; what the browser is told with the answer. */
-  readonly endOwn: (
-    request: Parameters<typeof sessionCookieOf>[0] & { readonly actor: Actor },
-    sessionId: string,
-  ) => Promise<{ cookies?: string[] }>;
+  readonly endOwn: (holder: Pick<Actor, 'user_id'>, sessionId: string) => Promise<void>;
 }
 
 export function signInPages({ parts, providers, endOwn }: Parts): readonly Route[] {
@@ -46,10 +50,18 @@ export function signInPages({ parts, providers, endOwn }: Parts): readonly Route
       return { ...seeOther(returnTo), cookies: [setSessionCookie(request, cookie, parts.settings.sessionSeconds)] };
     }),
 
+    // Whoever signs out need not be known anew first: else a session that is no longer fresh would be renewed instead of ended.
     route(routes.signOutOnPage, async (request) => {
-      const { credential } = request.actor;
-      if (credential.kind !== 'session') throw refused();
-      return { ...seeOther('/sign-in'), ...(await endOwn(request, credential.session_id)) };
+      const cookie = sessionCookieOf(request);
+      if (cookie === null) return seeOther('/sign-in');
+      const { origin } = request.headers;
+      const own = { method: 'POST', origin, csrfToken: request.body.csrf_token, publicOrigin: publicOriginOf(request) };
+      const missing = whyNotOwnPage(cookie, own);
+      if (missing !== null) throw new ApiError('forbidden', `With a session of a page: ${missing}.`);
+      const page = await readPageSession(parts.pages, cookie, parts.now());
+      if (page) await endOwn(page, page.session_id);
+      await parts.pages.remove(sha256(cookie));
+      return { ...seeOther('/sign-in'), cookies: [clearSessionCookie(request)] };
     }),
   ];
 }

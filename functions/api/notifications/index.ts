@@ -7,11 +7,12 @@ import { deliveryViewOf } from '../../core/notification/view.ts';
 import { apiHandler, ok, route } from '../../runtime/api-handler.ts';
 import { environmentOf } from '../../runtime/environment.ts';
 import { ApiError } from '../../runtime/errors.ts';
+import { unreadableRow } from '../../runtime/log.ts';
 import { clock } from '../../runtime/system.ts';
 
 const environment = environmentOf('api/notifications');
 const approvals = dynamoApprovals({ approvals: environment.APPROVALS_TABLE });
-const deliveries = dynamoDeliveries(environment.NOTIFICATIONS_TABLE);
+const deliveries = dynamoDeliveries(environment.NOTIFICATIONS_TABLE, unreadableRow);
 const preferences = dynamoPreferences(environment.NOTIFICATIONS_TABLE);
 
 export const handler = apiHandler(environment, [

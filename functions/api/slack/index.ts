@@ -10,7 +10,7 @@ import { authorize } from '../../core/identity/authorize.ts';
 import { wantSecondFactor } from '../../core/identity/current.ts';
 import { linkTo } from '../../core/notification/message.ts';
 import { slackNoteOf } from '../../core/notification/slack.ts';
-import { isFromSlack, permitInSlack, pressIn, type SlackPress } from '../../core/notification/slack-interaction.ts';
+import { isFromSlack, peopleWith, permitInSlack, pressIn, type SlackPress } from '../../core/notification/slack-interaction.ts';
 import { apiHandler, ok, route } from '../../runtime/api-handler.ts';
 import { approvalChanges } from '../../runtime/approval-changes.ts';
 import { decision } from '../../runtime/approval-decision.ts';
@@ -67,8 +67,7 @@ async function whyNotDecided(press: SlackPress, connection: Connection): Promise
     approvals.get(press.approvalId),
   ]);
   if (!approval) return 'There is no such request any more.';
-  const people =
-    address === null ? [] : (await everybody(identities)).filter(({ email }) => email.toLowerCase() === address.toLowerCase());
+  const people = address === null ? [] : await peopleWith(address, await everybody(identities), identities);
   const permit = permitInSlack(approval, people);
   if (!permit.may) return permit.because;
   const { user_id, email, roles, teams, trusted_agent, owner_id } = permit.person;

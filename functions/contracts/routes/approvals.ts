@@ -54,6 +54,7 @@ export const decideApproval = defineRoute({
   summary: 'Approve or deny exactly the code with this digest, or approve it under tighter limits.',
   params: approvalParams,
   body: decisionRequest,
+  bodyMaxBytes: 64 * 1024,
   responses: { 200: approvalView },
 });
 

@@ -3,6 +3,7 @@
  * those whom the rule asks as members of a group, by name, or in somebody's place. A role alone reaches no other team.
  */
 import type { Approval, StandingApproval } from '../../contracts/approval.ts';
+import type { Eligibility } from '../../contracts/approval-rule.ts';
 import type { Actor } from '../identity/actor.ts';
 import { authorize, isInScope, type Resource } from '../identity/authorize.ts';
 import { delegatesNow, eligibleNow, isAmong, isEligible, isSame } from './eligibility.ts';
@@ -30,6 +31,12 @@ const isParty = (actor: Actor, request: Approval): boolean =>
 function isAskedThemselves(actor: Actor, request: Approval, now: Date): boolean {
   if (delegatesNow(request, now).some((delegation) => isSame(delegation.to, actor))) return true;
   return isEligible(request, actor) && isAmong({ ...eligibleNow(request), roles: [] }, actor);
+}
+
+/** Whether somebody could open the request whom these lists ask: in a group, by name, or by a role that reaches its team. */
+export function isWithinReach(actor: Actor, request: Approval, asked: Eligibility): boolean {
+  if (!authorize(actor, 'approve')) return false;
+  return isAmong({ ...asked, roles: [] }, actor) || authorize(actor, 'approve', resourceOf(request));
 }
 
 /** An approver of its team, as of the requests it stands in for. */

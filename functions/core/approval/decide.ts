@@ -25,10 +25,10 @@ export interface DecisionContext {
   readonly delegators?: readonly Person[];
   /** What the conditions of this decision make of the version shown. */
   readonly tightened?: ApprovalVersion;
-  /** By which way the person came, for the record. */
-  readonly channel?: DecisionChannel;
   /** Whether the person showed more than a password; not known is no. */
   readonly secondFactor?: boolean;
+  /** By which way the person came, for the record. */
+  readonly channel?: DecisionChannel;
 }
 
 export function decide(

@@ -39,7 +39,6 @@ export interface Actor {
 }
 
 export const hasSecondFactor = ({ credential }: Actor): boolean => credential.kind !== 'api_key' && credential.second_factor;
-
 /** Whether they came by a link and have not signed in. */
 export const isVisitor = ({ credential }: Actor): boolean => credential.kind === 'session' && credential.limited_to !== undefined;
 

@@ -27,6 +27,9 @@ describe('signing in on another page', () => {
     expect(begunBy(other.cookie, state)).toBeNull();
     for (const cookie of [null, '', 'x', Buffer.from('{"state":1}').toString('base64url')])
       expect(begunBy(cookie, state)).toBeNull();
+    const leadingAway = JSON.parse(Buffer.from(mine.cookie, 'base64url').toString('utf8')) as object;
+    const elsewhere = JSON.stringify({ ...leadingAway, return_to: '//evil.example' });
+    expect(begunBy(Buffer.from(elsewhere).toString('base64url'), state)).toBeNull();
     for (const wrong of [undefined, '', `${state}x`]) expect(begunBy(mine.cookie, wrong)).toBeNull();
   });
 });

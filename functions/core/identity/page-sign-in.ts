@@ -4,8 +4,9 @@
  */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { z } from 'zod';
+import { ownPath } from '../../contracts/routes/page-sign-in.ts';
 
-const begun = z.strictObject({ state: z.string(), nonce: z.string(), verifier: z.string(), return_to: z.string() });
+const begun = z.strictObject({ state: z.string(), nonce: z.string(), verifier: z.string(), return_to: ownPath });
 export type BegunSignIn = z.infer<typeof begun>;
 
 export interface SignInPage {

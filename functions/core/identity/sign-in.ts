@@ -344,7 +344,7 @@ const MAX_TRIES = 4;
 /** Ends one session, and its access tokens with it. */
 export async function endSession(
   parts: Pick<SignInParts, 'pool' | 'pagePool' | 'identities' | 'sessions' | 'now'>,
-  actor: Actor,
+  actor: Pick<Actor, 'user_id'>,
   sessionId: string,
 ): Promise<'ended' | 'busy'> {
   const session = await parts.sessions.get(sessionId);

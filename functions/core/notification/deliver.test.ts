@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { configuration } from '../../../test/support/configuration.ts';
 import { actorOf, identityOf, NOW, newExecutionId, openApprovalOf } from '../../../test/support/entities.ts';
 import { memoryApprovals } from '../../../test/support/memory/approvals.ts';
 import { memoryDeliveries, memoryPreferences } from '../../../test/support/memory/notifications.ts';
@@ -32,17 +33,18 @@ const EMAIL_ONLY: NotificationChannels = { ...CHANNELS, slack: null, sms: null, 
 
 const SENT: SendResult = { outcome: 'sent', reference: 'ref-1' };
 const BUSY: SendResult = { outcome: 'refused', reason: 'busy', isFinal: false };
+const LATER: SendResult = { ...BUSY, reason: 'too many', isBusy: true };
 const NEVER: SendResult = { outcome: 'refused', reason: 'no such address', isFinal: true };
 const OFF = { outcome: 'off', reason: 'The secret of the channel is not there.' } as const;
 const SILENT: SendResult = { outcome: 'unknown', reason: 'timed out' };
 
 /** A request that asks everybody with the role approver, and channels that answer what the test says; without a word they send. */
-async function house(channels = CHANNELS, more: { people?: ReturnType<typeof identityOf>[] } = {}) {
+async function house(channels = CHANNELS, more: { people?: ReturnType<typeof identityOf>[]; team?: string } = {}) {
   const approvals = memoryApprovals();
   const deliveries = memoryDeliveries();
   const preferences = memoryPreferences();
   const links = memoryLinks();
-  const request = openApprovalOf(newExecutionId());
+  const request = { ...openApprovalOf(newExecutionId()), team: more.team ?? null };
   const opened = { action: 'opened', actor: 'user-1', at: NOW.toISOString(), details: {} };
   await approvals.create(request, appendToChain(request.approval_id, EMPTY_CHAIN, opened).record);
   const people = more.people ?? [identityOf('user-2', { roles: ['approver'] })];
@@ -63,6 +65,8 @@ async function house(channels = CHANNELS, more: { people?: ReturnType<typeof ide
     deliveries,
     preferences,
     everybody: async () => people,
+    identities: { get: async (id: string) => people.find((person) => person.user_id === id) ?? null },
+    granted: configuration.security.authorization.roles,
     channels,
     approvals,
     senders,
@@ -114,6 +118,28 @@ describe('who is told', () => {
     const { queue, request } = await house(EMAIL_ONLY);
     const audience = { eligible: { roles: [], groups: [], people: [] }, people: [], except: [] };
     expect(await queue(noticeOf(request, 1, { audience }))).toEqual([]);
+  });
+
+  it('is nobody of another team by a role alone, nobody who may not decide, and whoever is asked as one of a group or by name', async () => {
+    const people = [
+      identityOf('of the team', { roles: ['approver'], teams: ['data'] }),
+      identityOf('of another team', { roles: ['approver'], teams: ['sales'] }),
+      identityOf('of the group', { roles: ['approver'], teams: ['security'] }),
+      identityOf('by name', { roles: ['approver'] }),
+      identityOf('may not decide', { roles: ['developer'], teams: ['data', 'security'] }),
+      identityOf('reaches all teams', { roles: ['admin', 'approver'] }),
+    ];
+    const { queue, request } = await house(EMAIL_ONLY, { people, team: 'data' });
+    const eligible = { roles: ['approver'], groups: ['security'], people: ['by name@airlock.test'] };
+    for (const [sequence, asks] of [true, false].entries()) {
+      const told = await queue(noticeOf(request, sequence + 1, { asks, audience: { eligible, people: [], except: [] } }));
+      expect(told.map((row) => row.recipient.kind === 'person' && row.recipient.user_id)).toEqual([
+        'of the team',
+        'of the group',
+        'by name',
+        'reaches all teams',
+      ]);
+    }
   });
 
   it('by the first channel the person wants and has, with the others to fall back on', async () => {
@@ -187,6 +213,37 @@ describe('a message', () => {
     expect(failed).toMatchObject({ attempts: 4, last_error: 'busy', followed_by: next?.delivery_id });
   });
 
+  it('that many others keep from its only channel comes later, for an hour or so', async () => {
+    const { queue, pass, wait, answers, request, rows, statuses } = await house(EMAIL_ONLY);
+    answers.email = Array.from({ length: 12 }, () => LATER);
+    await queue();
+    const minutes = async (count: number) => {
+      for (let passed = 0; passed < count; passed += 1) {
+        await pass();
+        wait(1);
+      }
+    };
+    await minutes(25);
+    expect(rows()).toMatchObject([{ status: 'sent', attempts: 13 }]);
+    answers.email = Array.from({ length: 100 }, () => LATER);
+    await queue(noticeOf(request, 2));
+    await minutes(50);
+    expect(statuses()).toEqual(['email queued', 'email sent']);
+    await minutes(25);
+    expect(statuses()).toEqual(['email dead', 'email sent']);
+  });
+
+  it('that many others keep from one channel goes by another after as many tries as any', async () => {
+    const { queue, pass, wait, answers, statuses } = await house({ ...CHANNELS, slack: null, webhook: null });
+    answers.email = Array.from({ length: 12 }, () => LATER);
+    await queue();
+    for (let minutes = 0; minutes < 6; minutes += 1) {
+      await pass();
+      wait(1);
+    }
+    expect(statuses()).toEqual(['email failed', 'sms sent']);
+  });
+
   it('waits as long as the channel asks for, within reason', async () => {
     const { queue, pass, rows, answers } = await house(EMAIL_ONLY);
     answers.email = [{ ...BUSY, retryAfterSeconds: 300 } as SendResult];
@@ -241,17 +298,55 @@ describe('a message', () => {
     expect([sent.length, statuses()]).toEqual([0, ['email dropped']]);
   });
 
+  it('goes to the address that somebody has when it is sent, and to nobody who was disabled or forgotten meanwhile', async () => {
+    const people = ['moved', 'disabled', 'forgotten', 'stays'].map((name) => identityOf(name, { roles: ['approver'] }));
+    const { queue, pass, sent, rows } = await house(EMAIL_ONLY, { people });
+    await queue();
+    const [moved, disabled] = people;
+    if (!moved || !disabled) throw new Error('they were asked');
+    people.splice(0, 3, { ...moved, email: 'new@airlock.test' }, { ...disabled, disabled: true });
+    await pass();
+    expect(sent.map(({ delivery }) => delivery.recipient)).toEqual([
+      { kind: 'person', user_id: 'moved', email: 'new@airlock.test' },
+      { kind: 'person', user_id: 'stays', email: 'stays@airlock.test' },
+    ]);
+    const ends = rows().map((row) => [row.recipient.kind === 'person' && row.recipient.user_id, row.status, row.last_error]);
+    expect(ends).toEqual([
+      ['moved', 'sent', null],
+      ['disabled', 'dropped', 'They are no user any more.'],
+      ['forgotten', 'dropped', 'They are no user any more.'],
+      ['stays', 'sent', null],
+    ]);
+  });
+
+  it('is tried again by the same channel where what it is about could not be read, since nothing was sent', async () => {
+    const home = await house(EMAIL_ONLY);
+    await home.queue();
+    const [row] = home.rows();
+    const fault = async () => {
+      throw new Error('throttled');
+    };
+    for (const broken of [{ approvals: { get: fault } }, { identities: { get: fault } }]) {
+      const { outcome } = await deliver({ ...home, ...broken }, row?.delivery_id ?? '');
+      expect([outcome, home.sent.length]).toEqual(['queued', 0]);
+      home.wait(1);
+    }
+    await home.pass();
+    expect([home.statuses(), home.sent.length]).toEqual([['email sent'], 1]);
+  });
+
   it('of a channel that is not set up falls back at once', async () => {
-    const { queue, senders, channels, deliveries, approvals, clock, rows, statuses, publicUrl, personalLinks } = await house({
-      ...CHANNELS,
-      slack: null,
-      webhook: null,
-    });
+    const { queue, senders, channels, deliveries, approvals, clock, identities, rows, statuses, publicUrl, personalLinks } =
+      await house({
+        ...CHANNELS,
+        slack: null,
+        webhook: null,
+      });
     await queue();
     const { email: _, ...others } = senders;
     for (let passes = 0; passes < 2; passes += 1)
       for (const row of await deliveries.listDue(clock.now(), 10))
-        await deliver({ deliveries, approvals, senders: others, publicUrl, personalLinks, clock }, row.delivery_id);
+        await deliver({ deliveries, approvals, identities, senders: others, publicUrl, personalLinks, clock }, row.delivery_id);
     expect(channels.email).not.toBeNull();
     expect(statuses()).toEqual(['email failed', 'sms sent']);
     expect(rows()[0]?.last_error).toBe('The channel email is not set up.');
@@ -302,6 +397,37 @@ describe('messages that were sent already', () => {
       ['ref-1', 'denied'],
       ['ref-1', 'denied'],
     ]);
+  });
+
+  it('go on asking whoever has not decided while more decisions are wanted, and stop where the next stage begins', async () => {
+    const people = ['user-2', 'user-3'].map((name) => identityOf(name, { roles: ['approver'] }));
+    const slackOnly = { ...CHANNELS, email: null, sms: null, webhook: null };
+    const { queue, request, pass, rows } = await house(slackOnly, { people });
+    const nameOf = ({ recipient }: Delivery) => (recipient.kind === 'person' ? recipient.user_id : recipient.name);
+    /** Which messages are to be changed, and of these, which still ask. */
+    const changesOf = (queued: readonly Delivery[]) => {
+      const changes = queued.filter((row) => row.updates !== null);
+      const changed = (row: Delivery) => rows().find((one) => one.delivery_id === row.updates)?.event;
+      const named = (all: readonly Delivery[]) => all.map((row) => `${changed(row)} ${nameOf(row)}`).sort();
+      return { all: named(changes), asking: named(changes.filter((row) => row.asks)) };
+    };
+    await queue();
+    await pass();
+    const { audience } = noticeOf(request, 2);
+    const acted = { ...audience, except: [{ user_id: 'user-2', email: 'user-2@airlock.test' }] };
+    expect(changesOf(await queue(noticeOf(request, 2, { event: 'decided', asks: false, audience: acted })))).toEqual({
+      all: ['opened #approvals', 'opened user-2', 'opened user-3'],
+      asking: ['opened #approvals', 'opened user-3'],
+    });
+    await pass();
+    expect(changesOf(await queue(noticeOf(request, 3, { event: 'stage_started' })))).toEqual({
+      all: ['decided user-3', 'opened #approvals', 'opened user-2', 'opened user-3'],
+      asking: [],
+    });
+    await pass();
+    // Of two messages to somebody the newer one asks.
+    const again = changesOf(await queue(noticeOf(request, 4, { event: 'decided', asks: false, audience: acted })));
+    expect(again.asking).toEqual(['stage_started #approvals', 'stage_started user-3']);
   });
 
   it('are changed though they were on their way while it was decided', async () => {
@@ -388,11 +514,11 @@ describe('a personal link', () => {
   });
 
   it('that cannot be written down is tried again, and nothing is sent meanwhile', async () => {
-    const { deliveries, approvals, senders, publicUrl, clock, queue, rows, sent } = await house(EMAIL_ONLY);
+    const { deliveries, approvals, identities, senders, publicUrl, clock, queue, rows, sent } = await house(EMAIL_ONLY);
     const links = { create: () => Promise.reject(new Error('throttled')) };
     for (const row of await queue()) {
       const personalLinks = { links, random: () => 't'.repeat(43), hours: 1 };
-      await deliver({ deliveries, approvals, senders, publicUrl, personalLinks, clock }, row.delivery_id);
+      await deliver({ deliveries, approvals, identities, senders, publicUrl, personalLinks, clock }, row.delivery_id);
     }
     expect(rows()).toMatchObject([
       { status: 'queued', attempts: 1, last_error: 'The link of the message could not be written down.' },

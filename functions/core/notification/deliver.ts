@@ -4,6 +4,7 @@ import type { Delivery, DeliveryIn } from '../../contracts/notification.ts';
 import { type LinkMaker, makeLink } from '../approval/personal-link.ts';
 import type { ApprovalStore } from '../approval/ports.ts';
 import type { Clock } from '../clock.ts';
+import type { IdentityStore } from '../identity/ports.ts';
 import { messageOf } from './message.ts';
 import { type ChannelSenders, type DeliveryStore, NotSent, type SendResult } from './ports.ts';
 import { queued } from './queue.ts';
@@ -11,6 +12,7 @@ import { queued } from './queue.ts';
 export interface DeliverParts {
   readonly deliveries: Pick<DeliveryStore, 'get' | 'save' | 'handOver'>;
   readonly approvals: Pick<ApprovalStore, 'get'>;
+  readonly identities: Pick<IdentityStore, 'get'>;
   readonly senders: ChannelSenders;
   readonly publicUrl: string | null;
   readonly personalLinks: LinkMaker;
@@ -20,6 +22,8 @@ export interface DeliverParts {
 /** After the nth try that failed: half a minute, one, two. The fourth was the last: after three and a half minutes another channel is tried. */
 const PAUSES_SECONDS = [30, 60, 120];
 const MOST_PAUSE_SECONDS = 15 * 60;
+/** Where only this channel is left, and it works but has too much to do, the fourth is not the last: an hour of tries two minutes apart. */
+const MOST_TRIES_WHILE_BUSY = 34;
 /** Longer than the function that sends may run: whoever holds the row then is gone. */
 export const SENDING_SECONDS = 90;
 const ERROR_MAX = 300;
@@ -40,18 +44,21 @@ export async function deliver(parts: DeliverParts, deliveryId: string): Promise<
   }
   const claimed = await claim(parts, found, now);
   if (!claimed) return end('lost');
-  // Read after the claim: whoever changes the request later sees that this message is on its way, and has it changed.
-  const approval = await parts.approvals.get(claimed.approval_id);
+  const about = await lookUp(parts, claimed).catch((error: unknown) => ({
+    fault: error instanceof Error ? error.name : 'fault',
+  }));
+  if ('fault' in about) return again(parts, claimed, `What it is about could not be read: ${about.fault}.`, {});
+  const { approval, target, addressed } = about;
   if (!approval) return giveUp(parts, claimed, 'The request is not there.');
   if (isMoot(claimed, approval)) return drop(parts, claimed);
-  const target = claimed.updates === null ? null : await parts.deliveries.get(claimed.updates);
-  if (target?.status === 'sending') return again(parts, claimed, 'What it changes is being sent.', undefined);
+  if (target?.status === 'sending') return again(parts, claimed, 'What it changes is being sent.', {});
   const reference = target?.status === 'sent' ? target.reference : null;
   if (claimed.updates !== null && reference === null) return drop(parts, claimed);
-  const result = await send(parts, claimed, approval, reference);
+  if (!addressed) return drop(parts, claimed, 'They are no user any more.');
+  const result = await send(parts, addressed, approval, reference);
   if (result.outcome === 'sent') {
     const ended_at = parts.clock.now().toISOString();
-    const { due_at: _, ...rest } = claimed;
+    const { due_at: _, ...rest } = addressed;
     const sent: Delivery = {
       ...rest,
       status: 'sent',
@@ -67,7 +74,7 @@ export async function deliver(parts: DeliverParts, deliveryId: string): Promise<
   }
   if (result.outcome === 'unknown' && !isRepeatable(claimed)) return giveUp(parts, claimed, result.reason);
   if (result.outcome === 'refused' && result.isFinal) return giveUp(parts, claimed, result.reason);
-  return again(parts, claimed, result.reason, result.outcome === 'refused' ? result.retryAfterSeconds : undefined);
+  return again(parts, claimed, result.reason, result.outcome === 'refused' ? result : {});
 }
 
 const isDue = (delivery: Delivery, now: Date): delivery is DeliveryIn<'queued'> | DeliveryIn<'sending'> =>
@@ -99,6 +106,26 @@ async function claim(
   return (await parts.deliveries.save(found, claimed)) ? claimed : null;
 }
 
+/** Read after the claim: whoever changes the request later sees that this message is on its way, and has it changed. */
+async function lookUp(parts: DeliverParts, claimed: DeliveryIn<'sending'>) {
+  const [approval, target, addressed] = await Promise.all([
+    parts.approvals.get(claimed.approval_id),
+    claimed.updates === null ? null : parts.deliveries.get(claimed.updates),
+    claimed.updates === null ? addressedNow(parts, claimed) : claimed,
+  ]);
+  return { approval, target, addressed };
+}
+
+/** To the address somebody has now: hours may lie between asking and sending. null: nobody is there any more. */
+async function addressedNow({ identities }: DeliverParts, claimed: DeliveryIn<'sending'>): Promise<DeliveryIn<'sending'> | null> {
+  const { recipient } = claimed;
+  if (recipient.kind === 'place') return claimed;
+  const person = await identities.get(recipient.user_id);
+  return !person || person.disabled || person.email === ''
+    ? null
+    : { ...claimed, recipient: { ...recipient, email: person.email } };
+}
+
 async function send(parts: DeliverParts, delivery: Delivery, approval: Approval, reference: string | null): Promise<SendResult> {
   const sender = parts.senders[delivery.channel];
   if (!sender) return { outcome: 'off', reason: `The channel ${delivery.channel} is not set up.` };
@@ -117,7 +144,8 @@ async function personalToken(
   { channel, recipient, asks }: Delivery,
   approval: Approval,
 ): Promise<string | null> {
-  if (channel !== 'email' || recipient.kind !== 'person' || !asks || publicUrl === null) return null;
+  if (channel !== 'email' || recipient.kind !== 'person' || !asks || approval.status !== 'open' || publicUrl === null)
+    return null;
   try {
     return await makeLink(personalLinks, approval, { user_id: recipient.user_id, channel }, clock.now());
   } catch {
@@ -129,12 +157,13 @@ async function again(
   parts: DeliverParts,
   claimed: DeliveryIn<'sending'>,
   reason: string,
-  askedSeconds: number | undefined,
+  { retryAfterSeconds, isBusy }: { readonly retryAfterSeconds?: number; readonly isBusy?: true },
 ): Promise<DeliverEnd> {
-  const pause = PAUSES_SECONDS[claimed.attempts - 1];
+  const isPatient = isBusy && claimed.fall_backs.length === 0 && claimed.attempts < MOST_TRIES_WHILE_BUSY;
+  const pause = PAUSES_SECONDS[claimed.attempts - 1] ?? (isPatient ? PAUSES_SECONDS.at(-1) : undefined);
   if (pause === undefined) return giveUp(parts, claimed, reason);
   const now = parts.clock.now();
-  const seconds = Math.min(Math.max(pause, askedSeconds ?? 0), MOST_PAUSE_SECONDS);
+  const seconds = Math.min(Math.max(pause, retryAfterSeconds ?? 0), MOST_PAUSE_SECONDS);
   const waiting: DeliveryIn<'queued'> = {
     ...claimed,
     status: 'queued',

@@ -148,6 +148,14 @@ describe('a message in Slack', () => {
       expect(actionsOf(request(more)), JSON.stringify(more)).toEqual(['airlock_open']);
   });
 
+  it('shows the digest it decides on, also where a stage before settled on tighter limits', () => {
+    const settled = request({ settled_digest: 'b'.repeat(64) });
+    const { blocks } = slackMessageOf(messageOf({ event: 'stage_started', asks: true }, settled, URL), settled, true);
+    expect(JSON.stringify(blocks)).toContain(`Digest: ${'b'.repeat(64)}`);
+    expect(JSON.stringify(blocks)).toContain(`"value":"${settled.approval_id} ${'b'.repeat(64)}"`);
+    expect(JSON.stringify(blocks)).not.toContain(settled.digest);
+  });
+
   it('loses its buttons once there is nothing to decide', () => {
     expect(actionsOf(closed('denied'))).toEqual(['airlock_open']);
   });

@@ -29,7 +29,9 @@ const ADDRESS_MAX = 120;
 const LIST_MAX = 5;
 
 /** `token`: of the recipient's personal link, where there is one. */
-export function messageOf(said: Said, approval: Approval, publicUrl: string | null, token: string | null = null): Message {
+export function messageOf(about: Said, approval: Approval, publicUrl: string | null, token: string | null = null): Message {
+  // Whoever was asked while it was open, and reads this when it is not, has nothing to decide.
+  const said = { ...about, asks: about.asks && approval.status === 'open' };
   const person = shown(approval.requester.email, ADDRESS_MAX);
   const facts = [
     { label: 'Operation', value: shown(approval.summary, SUMMARY_MAX) },
@@ -38,7 +40,7 @@ export function messageOf(said: Said, approval: Approval, publicUrl: string | nu
     ...(approval.justification ? [{ label: 'They wrote', value: shown(approval.justification, QUOTE_MAX) }] : []),
     ...progressOf(approval),
     { label: 'Request', value: approval.approval_id },
-    { label: 'Digest', value: approval.digest },
+    { label: 'Digest', value: approval.settled_digest ?? approval.digest },
   ];
   return {
     subject: `[${approval.risk.level} risk] ${headlineOf(said, person)}`,
@@ -73,6 +75,7 @@ function headlineOf({ event, asks }: Said, person: string): string {
     expired: 'Expired, nothing ran',
     withdrawn: 'Withdrawn',
     escalated: 'Handed on to the next level',
+    stage_started: 'On to the next stage',
     commented: 'New comment',
     decided: 'New decision',
   };
@@ -91,6 +94,7 @@ function leadOf({ event, asks }: Said): string {
     expired: 'Nobody decided in time; nothing runs.',
     withdrawn: 'The request was taken back; there is nothing left to decide.',
     escalated: 'You can still decide; the next level was asked as well.',
+    stage_started: 'One stage agreed; the next one decides now.',
     commented: 'Somebody commented on the request.',
     decided: 'Somebody decided; more decisions are needed.',
   };

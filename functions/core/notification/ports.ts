@@ -32,11 +32,19 @@ export interface Outgoing {
   readonly now: Date;
 }
 
+/** Surely not sent. `isFinal`: another try by this channel would end the same. `isBusy`: it works, and wants fewer messages at once. */
+interface Refused {
+  readonly outcome: 'refused';
+  readonly reason: string;
+  readonly isFinal: boolean;
+  readonly retryAfterSeconds?: number;
+  readonly isBusy?: true;
+}
+
 export type SendResult =
   /** `reference` names the message where it can be changed later. */
   | { readonly outcome: 'sent'; readonly reference: string | null }
-  /** Surely not sent. `isFinal`: another try by this channel would end the same. */
-  | { readonly outcome: 'refused'; readonly reason: string; readonly isFinal: boolean; readonly retryAfterSeconds?: number }
+  | Refused
   /** Nobody set the channel up: there is no secret for it. */
   | { readonly outcome: 'off'; readonly reason: string }
   /** Handed over, and nothing heard: it may have arrived. */

@@ -9,6 +9,8 @@ import {
   type PersonalChannel,
   type Recipient,
 } from '../../contracts/notification.ts';
+import type { ApprovalStore } from '../approval/ports.ts';
+import type { RolePermissions } from '../identity/actor.ts';
 import type { NotificationChannels } from '../policy/notification-channels.ts';
 import { sha256 } from '../text/json.ts';
 import type { DeliveryStore, PreferenceStore } from './ports.ts';
@@ -18,7 +20,9 @@ import { type Reachable, recipientsOf } from './recipients.ts';
 export interface QueueParts {
   readonly deliveries: Pick<DeliveryStore, 'create' | 'listOf'>;
   readonly preferences: Pick<PreferenceStore, 'get'>;
+  readonly approvals: Pick<ApprovalStore, 'get'>;
   readonly everybody: () => Promise<readonly Reachable[]>;
+  readonly granted: RolePermissions;
   readonly channels: NotificationChannels;
 }
 
@@ -26,11 +30,13 @@ type Queued = DeliveryIn<'queued'>;
 
 /** The messages there are now for this notice and were not before. */
 export async function queueNotice(parts: QueueParts, notice: ApprovalNotice, now: Date): Promise<Queued[]> {
-  const people = recipientsOf(notice, await parts.everybody());
+  const [request, everybody] = await Promise.all([parts.approvals.get(notice.request_id), parts.everybody()]);
+  if (!request) return [];
+  const people = recipientsOf(notice, request, everybody, parts.granted);
   const planned = [
     ...(await Promise.all(people.map((person) => toPerson(parts, notice, person, now)))).flat(),
     ...toPlaces(parts.channels, notice, now),
-    ...updatesOf(await parts.deliveries.listOf(notice.request_id), notice, now),
+    ...updatesOf(await parts.deliveries.listOf(notice.request_id), notice, people, now),
   ];
   const isNew = await Promise.all(planned.map((delivery) => parts.deliveries.create(delivery)));
   return planned.filter((_, index) => isNew[index]);
@@ -72,16 +78,32 @@ function toPlaces({ slack, sms, webhook }: NotificationChannels, notice: Approva
 const CHANGES: readonly ApprovalNotice['event'][] = ['decided', 'stage_started', 'approved', 'denied', 'expired', 'withdrawn'];
 
 /** Messages that can still be changed say how things stand now, and lose their buttons once there is nothing to decide. */
-function updatesOf(earlier: readonly Delivery[], notice: ApprovalNotice, now: Date): Queued[] {
+function updatesOf(earlier: readonly Delivery[], notice: ApprovalNotice, concerned: readonly Reachable[], now: Date): Queued[] {
   if (!CHANGES.includes(notice.event)) return [];
+  const shown = earlier.filter((one) => one.channel === 'slack' && one.updates === null && one.notice_id !== notice.notice_id);
   return (
-    earlier
-      .filter((one) => one.channel === 'slack' && one.updates === null && one.notice_id !== notice.notice_id)
+    shown
       // One that still waits will say how things stand when it is sent.
       .filter((one) => one.status === 'sending' || one.status === 'sent')
-      .map((one) => queued(notice, one.recipient, 'slack', now, { updates: one.delivery_id }))
+      .map((one) => {
+        const asks = notice.event === 'decided' && stillAsks(one, shown, concerned);
+        return queued({ ...notice, asks }, one.recipient, 'slack', now, { updates: one.delivery_id });
+      })
   );
 }
+
+/** One decision was made and more are wanted: the newest message goes on asking a room, and whoever may still decide. */
+function stillAsks(one: Delivery, shown: readonly Delivery[], concerned: readonly Reachable[]): boolean {
+  const { recipient } = one;
+  const later = shown.filter((other) => other.asks && other.notice_id > one.notice_id);
+  const isNewest = !later.some((other) => isSameRecipient(other.recipient, recipient));
+  return one.asks && isNewest && (recipient.kind === 'place' || concerned.some((person) => person.user_id === recipient.user_id));
+}
+
+const isSameRecipient = (one: Recipient, other: Recipient): boolean =>
+  one.kind === 'person'
+    ? other.kind === 'person' && one.user_id === other.user_id
+    : other.kind === 'place' && one.name === other.name;
 
 const KEPT_DAYS = 90;
 

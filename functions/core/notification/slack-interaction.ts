@@ -5,6 +5,7 @@ import type { Approval, DecisionRequest } from '../../contracts/approval.ts';
 import type { IdentityRecord } from '../../contracts/identity.ts';
 import { approvalId } from '../../contracts/ids.ts';
 import { sha256Hex } from '../../contracts/manifest.ts';
+import type { IdentityStore } from '../identity/ports.ts';
 import { DECIDE_ACTIONS, isDecidableInSlack } from './slack.ts';
 
 const WINDOW_SECONDS = 5 * 60;
@@ -62,6 +63,20 @@ export function pressIn(body: string): SlackPress | null {
 export type SlackPermit =
   | { readonly may: true; readonly person: IdentityRecord }
   | { readonly may: false; readonly because: string };
+
+/**
+ * Whoever in Airlock has this address, as their own rows say at this moment: the list they are found in may still show somebody who was
+ * just disabled, or has another role by now.
+ */
+export async function peopleWith(
+  address: string | null,
+  listed: readonly IdentityRecord[],
+  identities: Pick<IdentityStore, 'get'>,
+): Promise<IdentityRecord[]> {
+  const has = ({ email }: IdentityRecord): boolean => address !== null && email.toLowerCase() === address.toLowerCase();
+  const rows = await Promise.all(listed.filter(has).map(({ user_id }) => identities.get(user_id)));
+  return rows.flatMap((row) => (row && has(row) ? [row] : []));
+}
 
 /**
  * Whether somebody in Slack may decide this there. `people`: everybody in Airlock with the e-mail address that Slack has verified for

@@ -126,20 +126,23 @@ export const hasLongText = ({ manifest }: ApprovalView): boolean => textsOf(mani
 function whatRuns(view: ApprovalView, isWhole: boolean): Html {
   const { manifest, context } = view;
   const { execution_preview: preview } = context;
-  const { limits } = preview;
+  // What a stage before settled on is what would run, and what is decided on.
+  const settled = view.versions.find((version) => version.version > 1 && version.digest === view.settled_digest);
+  const { limits, timeout_seconds: seconds } = settled ?? preview;
   return html`<section aria-labelledby="runs"><h2 id="runs">What would run</h2>
 ${factsOf([
   ['Language', `${preview.language}, as ${manifest.entrypoint}`],
   ['Environment', `${preview.environment}: ${preview.packages.join(', ') || 'no packages'}`],
   ['Profile', preview.security_profile],
   ['Network', preview.network === 'none' ? 'none: it reaches nothing' : preview.network],
-  ['Time', `${preview.timeout_seconds} s`],
+  ['Limits', settled ? `set by ${shown(settled.made_by.email)}` : null],
+  ['Time', `${seconds} s`],
   ['Memory', bytes(limits.memory_bytes)],
   ['CPU', `${limits.cpu} of a core`],
   ['Disk', bytes(limits.disk_bytes)],
   ['Processes', `${limits.processes}, with ${limits.open_files} open files each`],
   ['Image', html`<code>${preview.image_id}</code>`],
-  ['Digest', html`<code>${view.digest}</code>`],
+  ['Digest', html`<code>${settled?.digest ?? view.digest}</code>`],
 ])}
 ${textsOf(manifest).map(([label, text]) => textOf(view, label, text, isWhole))}
 <details><summary>The whole profile, as it holds for this run</summary><pre>${shown(JSON.stringify(manifest.profile, null, 2))}</pre></details>

@@ -32,18 +32,23 @@ addEventListener('pageshow', () => {
 });
 
 const csrf = document.querySelector('form[action="/sign-out"] input[name=csrf_token]')?.value;
-if (csrf) {
-  const renew = () => fetch('/api/v1/auth/session/renew', {
+// A page that went on asking with a session that is over would look like somebody who tries to get in.
+let isOver = false;
+const renew = async () => {
+  if (isOver) return;
+  const answer = await fetch('/api/v1/auth/session/renew', {
     method: 'POST', headers: { 'content-type': 'application/json', 'x-csrf-token': csrf }, body: '{}',
-  }).catch(() => {});
-  setInterval(renew, 300000);
-}
+  }).catch(() => null);
+  isOver = answer?.status === 401;
+};
+if (csrf) setInterval(renew, 300000);
 
 const request = csrf && document.querySelector('[data-approval]');
 if (request) {
   const look = async () => {
-    if (document.hidden) return;
+    if (document.hidden || isOver) return;
     const answer = await fetch('/api/v1/approvals/' + request.dataset.approval).catch(() => null);
+    if (answer?.status === 401) return renew();
     if (!answer || !answer.ok) return;
     const now = await answer.json();
     const mark = [now.status, now.decisions.length, now.comments.length, now.versions.length].join(' ');

@@ -1,3 +1,4 @@
+import { dynamoApprovals } from '../../adapters/dynamo/approvals.ts';
 import { dynamoIdentities } from '../../adapters/dynamo/identities.ts';
 import { dynamoDeliveries, dynamoPreferences } from '../../adapters/dynamo/notifications.ts';
 import { approvalNotice } from '../../contracts/approval-notice.ts';
@@ -5,17 +6,20 @@ import { queueNotice } from '../../core/notification/queue.ts';
 import { readConfiguration } from '../../runtime/configuration.ts';
 import { environmentOf } from '../../runtime/environment.ts';
 import { everybody } from '../../runtime/everybody.ts';
-import { log } from '../../runtime/log.ts';
+import { log, unreadableRow } from '../../runtime/log.ts';
 import { streamHandler } from '../../runtime/stream-handler.ts';
 import { clock } from '../../runtime/system.ts';
 
 const environment = environmentOf('events/approval-notify');
 const identities = dynamoIdentities({ identity: environment.IDENTITY_TABLE });
+const { notificationChannels, security } = readConfiguration();
 const parts = {
-  deliveries: dynamoDeliveries(environment.NOTIFICATIONS_TABLE),
+  deliveries: dynamoDeliveries(environment.NOTIFICATIONS_TABLE, unreadableRow),
   preferences: dynamoPreferences(environment.NOTIFICATIONS_TABLE),
+  approvals: dynamoApprovals({ approvals: environment.APPROVALS_TABLE }),
   everybody: () => everybody(identities),
-  channels: readConfiguration().notificationChannels,
+  granted: security.authorization.roles,
+  channels: notificationChannels,
 };
 
 /** A notice that a change of a request left behind becomes messages to those it concerns. Seeing it twice queues nothing twice. */
