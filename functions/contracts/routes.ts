@@ -60,7 +60,6 @@ export const ROUTES_OF_FUNCTION = {
     showLink,
     followLink,
     decideOnPage,
-    delegateOnPage,
     commentOnPage,
     withdrawOnPage,
   ],

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { configuration } from '../../../test/support/configuration.ts';
-import { identityOf, NOW, newExecutionId, openApprovalOf } from '../../../test/support/entities.ts';
+import { identityOf, NOW, newExecutionId, openApprovalOf, ruleOf } from '../../../test/support/entities.ts';
 import { memoryLinks, memoryVisits } from '../../../test/support/memory/personal-links.ts';
 import type { Approval } from '../../contracts/approval.ts';
 import type { IdentityRecord } from '../../contracts/identity.ts';
@@ -145,14 +145,16 @@ describe('going on from a personal link', () => {
     ['high risk', { risk: { level: 'high', factors: [] } }, ['approver']],
     ['critical risk', { risk: { level: 'critical', factors: [] } }, ['approver']],
     ['a change of security', { operation_type: 'security_change' }, ['approver']],
+    ['a rule that wants a second factor', { rule: ruleOf({ second_factor_from: 'low' }) }, ['approver']],
     ['a role that wants a second factor', {}, ['approver', 'operator']],
   ])('wants a sign-in for %s, and comes back to the request from it', async (_, more, roles) => {
     const { look, press, state, visits, id } = await house(more);
     state.person = identityOf('user-2', { roles });
     const { status, text } = await look();
-    const signIn = `/sign-in?return_to=${encodeURIComponent(`/approvals/${id}`)}`;
+    const asked = 'rule' in more ? '&second_factor=1' : '';
+    const signIn = `/sign-in?return_to=${encodeURIComponent(`/approvals/${id}`)}${asked}`;
     expect(status).toBe(200);
-    expect(text).toContain(`href="${signIn}">Sign in to decide`);
+    expect(text.replaceAll('&amp;', '&')).toContain(`href="${signIn}">Sign in to decide`);
     expect(text).not.toContain('<form');
     expect(await press('x')).toMatchObject({ status: 303, location: signIn, cookies: [] });
     expect(visits.rows.size).toBe(0);

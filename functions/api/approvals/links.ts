@@ -17,6 +17,7 @@ import {
   type VisitStore,
 } from '../../core/approval/personal-link.ts';
 import type { ApprovalStore } from '../../core/approval/ports.ts';
+import { wantsSecondFactor } from '../../core/approval/second-factor.ts';
 import { decidable } from '../../core/approval/versions.ts';
 import { approvalSummaryOf } from '../../core/approval/view.ts';
 import type { Clock } from '../../core/clock.ts';
@@ -66,7 +67,10 @@ export function approvalLinks(parts: LinkParts): readonly Route[] {
       const { row, token, actor, isEnough } = opened;
       const now = parts.clock.now();
       const nonce = isEnough ? makeNonce(shownTo(token, row), random, now) : null;
-      return pageAnswer(200, linkPage({ summary: approvalSummaryOf(row, now), email: actor.email, nonce, now }));
+      return pageAnswer(
+        200,
+        linkPage({ summary: approvalSummaryOf(row, now), email: actor.email, signInAt: signInFor(row), nonce, now }),
+      );
     }),
 
     route(routes.followLink, async (request) => {
@@ -76,7 +80,7 @@ export function approvalLinks(parts: LinkParts): readonly Route[] {
       const page = `/approvals/${approval_id}`;
       if (opened.to === 'page') return seeOther(page);
       const { row, link, token, isEnough } = opened;
-      if (!isEnough) return seeOther(`/sign-in?return_to=${encodeURIComponent(page)}`);
+      if (!isEnough) return seeOther(signInFor(row));
       const now = parts.clock.now();
       const use = await useNonce(parts.nonces, shownTo(token, row), request.body.nonce, now);
       if (use !== 'used') return seeOther(`${page}/link`);
@@ -89,6 +93,13 @@ export function approvalLinks(parts: LinkParts): readonly Route[] {
 }
 
 const shownTo = (token: string, row: Approval) => ({ cookie: token, approvalId: row.approval_id, digests: decidable(row) });
+
+/** Where the request's recipient signs in, with whatever agreeing to it takes, and comes back to it. */
+function signInFor(row: Approval): string {
+  const query = new URLSearchParams({ return_to: `/approvals/${row.approval_id}` });
+  if (wantsSecondFactor(row)) query.set('second_factor', '1');
+  return `/sign-in?${query}`;
+}
 
 /** The request that the browser's link opens now, for the person it was sent to; or on to the request's own page, which asks by itself. */
 async function open({ approvals, identities, links, clock, ...parts }: LinkParts, request: Arrived, approvalId: string) {

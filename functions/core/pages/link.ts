@@ -8,41 +8,45 @@ interface Shown {
   readonly summary: ApprovalSummary;
   /** Of whom the link was sent to. */
   readonly email: string;
+  /** The address of the sign-in that leads back to the request. */
+  readonly signInAt: string;
   /** For the form; null where only whoever has signed in goes on. */
   readonly nonce: string | null;
   readonly now: Date;
 }
 
-export function linkPage({ summary, email, nonce, now }: Shown): Html {
-  const { approval_id: id } = summary;
+export function linkPage({ summary, email, signInAt, nonce, now }: Shown): Html {
   const content = html`<h1>${shown(summary.summary)}</h1>
 <p>${tagOf(summary.risk_level, ' risk')} ${tagOf(summary.status)}</p>
 ${factsOf([
   ['Asked by', shown(summary.requester.email || summary.requester.user_id)],
   ['Expires', deadline(summary.expires_at, now)],
 ])}
-${nonce === null ? signIn(id) : goOn(id, email, nonce)}
+${
+  nonce === null
+    ? signIn(signInAt)
+    : html`${goOn(summary, email, nonce)}
+<p><a href="${signInAt}">Sign in instead</a></p>`
+}
 <p class="soft">Nothing is decided yet, and nothing runs. If this mail was not for you, close this page.</p>`;
   return pageOf({ title: 'A request for your decision', viewer: null, content });
 }
 
 const goOn = (
-  approvalId: string,
+  { approval_id }: ApprovalSummary,
   email: string,
   nonce: string,
-): Html => html`<form class="panel" method="post" action="/approvals/${approvalId}/link">
+): Html => html`<form class="panel" method="post" action="/approvals/${approval_id}/link">
 <input type="hidden" name="nonce" value="${nonce}">
 <p>Read what would run, and decide. This opens this one request, for a quarter of an hour.</p>
-<p><button>Continue as ${masked(email)}</button></p></form>
-<p><a href="/sign-in?return_to=${encodeURIComponent(`/approvals/${approvalId}`)}">Sign in instead</a></p>`;
+<p><button>Continue as ${masked(email)}</button></p></form>`;
 
-const signIn = (
-  approvalId: string,
-): Html => html`<div class="panel"><p>A link is not enough to decide this. Sign in, and the request opens.</p>
-<p><a class="button" href="/sign-in?return_to=${encodeURIComponent(`/approvals/${approvalId}`)}">Sign in to decide</a></p></div>`;
+const signIn = (at: string): Html =>
+  html`<div class="panel"><p>A link is not enough to decide this. Sign in, and the request opens.</p>
+<p><a class="button" href="${at}">Sign in to decide</a></p></div>`;
 
 /** Enough for the person to know themselves, and for nobody else to learn an address. */
-export const masked = (email: string): string => `${shown(Array.from(email)[0] ?? '')}***@…`;
+const masked = (email: string): string => `${shown(Array.from(email)[0] ?? '')}***@…`;
 
 /** The same for every link that opens nothing, whatever the reason is. */
 export function deadLinkPage(): Html {
