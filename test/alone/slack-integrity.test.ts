@@ -14,16 +14,16 @@ const slack = await startSlack(members);
 const secrets = new SecretsManagerClient(settings);
 const put = (values: Record<string, string>) =>
   secrets.send(new PutSecretValueCommand({ SecretId: output('ChannelsSecretArn'), SecretString: JSON.stringify(values) }));
-let restore: () => Promise<unknown> = async () => {};
+const restore: (() => Promise<unknown>)[] = [];
 
-// Only who decides: messages are not sent there.
 beforeAll(async () => {
   await put({ SLACK_BOT_TOKEN: slack.token, SLACK_SIGNING_SECRET: slack.signingSecret });
-  restore = await functionVariable('api/slack', 'SLACK_API_URL', slack.apiUrl);
+  for (const path of ['events/send-notifications', 'api/slack'])
+    restore.push(await functionVariable(path, 'SLACK_API_URL', slack.apiUrl));
 });
 afterAll(async () => {
   await put({});
-  await restore();
+  for (const back of restore) await back();
   await slack.stop();
 });
 

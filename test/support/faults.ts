@@ -92,13 +92,14 @@ export async function timesEntered(executionId: string, state: string): Promise<
   return (events ?? []).filter((event) => event.stateEnteredEventDetails?.name === state).length;
 }
 
-/** Processes of this machine whose environment holds the text. */
-export function processesWith(text: string): number[] {
+/** Processes of this machine whose environment holds all of these. */
+export function processesWith(...texts: readonly string[]): number[] {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
     .filter((pid) => {
       try {
-        return readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0').includes(text);
+        const variables = readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0');
+        return texts.every((text) => variables.includes(text));
       } catch {
         return false;
       }
@@ -106,7 +107,9 @@ export function processesWith(text: string): number[] {
     .map(Number);
 }
 
-export const killWorkersOf = (path: string): number => kill(processesWith(`AWS_LAMBDA_FUNCTION_NAME=${functionNamed(path)}`));
+/** Of this instance: another one beside it has functions of the same names. */
+export const killWorkersOf = (path: string): number =>
+  kill(processesWith(`AWS_LAMBDA_FUNCTION_NAME=${functionNamed(path)}`, `AWS_ENDPOINT_URL=${status.emulator_url}`));
 export const killSandbox = (sandboxId: string): number => kill(processesWith(`AIRLOCK_SANDBOX_ID=${sandboxId}`));
 
 /** How many there were to kill: one may have ended by itself a moment before. */

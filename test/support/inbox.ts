@@ -18,7 +18,7 @@ export async function mailsTo(address: string): Promise<Mail[]> {
 }
 
 export const mailTo = (address: string, matches: (mail: Mail) => boolean): Promise<Mail> =>
-  until(`mail to ${address}`, async () => (await mailsTo(address)).find(matches), 30_000);
+  until(`mail to ${address}`, async () => (await mailsTo(address)).find(matches));
 
 /** The path of the one link in a mail. */
 export function linkIn({ text }: Mail): string {
