@@ -60,6 +60,7 @@ export const ROUTES_OF_FUNCTION = {
     showLink,
     followLink,
     decideOnPage,
+    delegateOnPage,
     commentOnPage,
     withdrawOnPage,
   ],
