@@ -61,6 +61,7 @@ export const ROUTES_OF_FUNCTION = {
     followLink,
     decideOnPage,
     commentOnPage,
+    delegateOnPage,
     withdrawOnPage,
   ],
   auth: [
