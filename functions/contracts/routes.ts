@@ -62,6 +62,7 @@ export const ROUTES_OF_FUNCTION = {
     decideOnPage,
     delegateOnPage,
     commentOnPage,
+    delegateOnPage,
     withdrawOnPage,
   ],
   auth: [
