@@ -13,7 +13,7 @@ import { approvalChannelContract, stillOpen } from '../contract/approval-channel
 import { approvalOf, as, call, finished, get, status, until, userOf } from '../support/airlock.ts';
 import { type Approver, api, approver, page, rewrite, seeded } from '../support/approval-channels.ts';
 import { executionRow, output, stepFunctions, tables } from '../support/faults.ts';
-import { mailTo } from '../support/inbox.ts';
+import { linkIn, mailTo } from '../support/inbox.ts';
 import { ask, origin, type PageAnswer } from '../support/pages.ts';
 import { type Waiting, waiting } from '../support/waiting.ts';
 
@@ -137,15 +137,15 @@ describe('who is eligible', () => {
 
 describe('the link in a mail', () => {
   const linkFor = async (by: Approver, request: Waiting): Promise<string> => {
-    const { text } = await mailTo(by.email, (mail) => mail.text.includes(String(request.approval_id)));
-    const link = text.split(/\s/).find((word) => word.startsWith(`${status.url}/`));
-    return String(link).slice(status.url.length);
+    return linkIn(await mailTo(by.email, (mail) => mail.text.includes(String(request.approval_id))));
   };
-  /** As a browser goes, with the cookie of whoever is signed in there. */
+  /** As a browser goes that keeps what cookies it is given, beside the one of whoever is signed in there. */
   const followed = async (link: string, cookie: string): Promise<PageAnswer> => {
     const answer = await ask('GET', link, { cookie });
     const next = answer.headers.get('location');
-    return answer.status === 303 && next ? await followed(next, cookie) : answer;
+    if (answer.status !== 303 || !next) return answer;
+    const given = answer.headers.getSetCookie().map((one) => one.split(';')[0]);
+    return await followed(next, [cookie, ...given].filter(Boolean).join('; '));
   };
   /** Sends the form that the link leads to, if there is one. */
   const decidesBy = async (link: string, { cookie }: Approver): Promise<void> => {
