@@ -62,7 +62,6 @@ export const ROUTES_OF_FUNCTION = {
     decideOnPage,
     delegateOnPage,
     commentOnPage,
-    delegateOnPage,
     withdrawOnPage,
   ],
   auth: [
