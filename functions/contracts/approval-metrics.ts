@@ -43,5 +43,26 @@ export const approvalMetrics = z.object({
       time_to_decide: durations,
     }),
   ),
+  /** What people were sent on the days (UTC) of that time, by mail, Slack or SMS; messages are kept for 90 days. */
+  notifications: z.object({
+    /** False: on some day there were more than are counted. */
+    complete: z.boolean(),
+    /** Messages to one person on one day, of those who were sent any. `count`: how many such days of people. */
+    per_person_and_day: z.object({
+      count: z.int(),
+      p50: z.int().nullable(),
+      p95: z.int().nullable(),
+      max: z.int().nullable(),
+    }),
+    by_person: z.array(
+      z.object({
+        person: requester,
+        messages: z.int(),
+        /** On so many days. */
+        days: z.int(),
+        busiest_day: z.object({ day: z.string(), messages: z.int() }),
+      }),
+    ),
+  }),
 });
 export type ApprovalMetrics = z.infer<typeof approvalMetrics>;

@@ -40,7 +40,7 @@ export const FUNCTION_ENVIRONMENT = {
     EXECUTION_STATE_MACHINE_ARN: text,
     SANDBOX_IMAGE_ID: text,
   }),
-  'api/approvals': z.object({ ...inside, ...approvals, ...executions, ...audit, ...data }),
+  'api/approvals': z.object({ ...inside, ...approvals, ...notifications, ...executions, ...audit, ...data }),
   'api/files': z.object({ ...inside, ...data }),
   'api/auth': z.object({
     ...outside,
@@ -71,6 +71,8 @@ export const FUNCTION_ENVIRONMENT = {
   }),
   /** Posts frames to WebSocket connections; outside any VPC. */
   'live/push': z.object({ ...ephemera, ...executions, LIVE_ENDPOINT: text, CATCH_UP_FUNCTION: text }),
+  /** Tells those who follow approval requests how one stands, each if they may see it. */
+  'live/push-approval': z.object({ ...identity, ...security, ...ephemera, ...approvals, LIVE_ENDPOINT: text }),
   /** Reads the log after a subscription's cursor and hands it to `live/push`; inside the VPC. */
   'live/catch-up': z.object({ ...ephemera, ...executions, ...data, ...valkey, PUSH_FUNCTION: text }),
 
@@ -141,7 +143,7 @@ export const FUNCTION_ENVIRONMENT = {
     ...identity,
     ...channels,
   }),
-  'events/approval-changed': z.object({ APPROVAL_CLOCK_STATE_MACHINE_ARN: text }),
+  'events/approval-changed': z.object({ ...ephemera, APPROVAL_CLOCK_STATE_MACHINE_ARN: text, PUSH_APPROVAL_FUNCTION: text }),
   'events/security-monitor': z.object({ ...security, ...identity, ...audit, SOCKET_FUNCTION: text, USER_POOL_ID: text }),
   'events/audit-anchor': z.object({ ...audit, AUDIT_BUCKET: text }),
   'events/key-rotation': z.object({ ...identity, ...audit }),

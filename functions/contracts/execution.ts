@@ -128,6 +128,7 @@ export type ExecuteRequest = z.infer<typeof executeRequest>;
 // ── What is stored ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 export const requester = z.object({ user_id: z.string(), email: z.string() });
+export type Requester = z.infer<typeof requester>;
 
 export const artifact = z.object({
   file_id: z.string(),

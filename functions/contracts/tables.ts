@@ -34,6 +34,8 @@ export const TABLES = {
     indexes: {
       /** Messages that are not done, in one queue, by when somebody has to look at them; `queue` is removed when done. */
       by_due: { partitionKey: 'queue', sortKey: 'due_at' },
+      /** What people were sent, by day, for counting: `told_on` is the day (UTC), `told_to` the id and address of the person. */
+      by_day: { partitionKey: 'told_on', sortKey: 'told_to', keysOnly: true },
     },
   },
   audit: {

@@ -110,11 +110,12 @@ export class AirlockFunctions extends Construct {
     const approvals = this.#add('api/approvals', API_TIMEOUT, functions, {
       ...this.#signedIn(),
       ...this.#valkey(),
-      ...this.#table('APPROVALS', 'EXECUTIONS', 'AUDIT'),
+      ...this.#table('APPROVALS', 'EXECUTIONS', 'AUDIT', 'NOTIFICATIONS'),
       ...this.#objects(),
     });
     this.#mayAuthenticate(approvals);
     this.#mayDecide(approvals);
+    tables.notifications.allow(approvals.lambda, 'Query');
     tables.approvals.allow(approvals.lambda, 'Query');
     // Whom a place is handed to is named by their address.
     tables.identity.allow(approvals.lambda, 'Query');
@@ -235,10 +236,7 @@ export class AirlockFunctions extends Construct {
       LIVE_ENDPOINT: live.endpoint,
     });
     tables.ephemera.allowOn(['live-ticket#*', ...CONNECTIONS], socket.lambda, 'GetItem', 'PutItem', 'DeleteItem', 'Query');
-    tables.ephemera.allowOn('session#*', socket.lambda, 'BatchGetItem');
     tables.executions.allow(socket.lambda, 'GetItem');
-    tables.identity.allow(socket.lambda, 'BatchGetItem', 'GetItem');
-    tables.security.allowOn('restrictions#*', socket.lambda, 'Query');
     socket.mayInvoke('live/catch-up');
 
     const push = this.#add('live/push', TASK_TIMEOUT, undefined, {
@@ -249,7 +247,19 @@ export class AirlockFunctions extends Construct {
     tables.ephemera.allowOn(CONNECTIONS, push.lambda, 'UpdateItem', 'DeleteItem', 'Query');
     tables.executions.allow(push.lambda, 'GetItem');
     push.mayInvoke('live/catch-up');
-    live.mayBePostedToBy(socket, push);
+
+    const pushApproval = this.#add('live/push-approval', TASK_TIMEOUT, undefined, {
+      ...this.#table('IDENTITY', 'EPHEMERA', 'APPROVALS', 'SECURITY'),
+      LIVE_ENDPOINT: live.endpoint,
+    });
+    tables.ephemera.allowOn(CONNECTIONS, pushApproval.lambda, 'GetItem', 'DeleteItem', 'Query');
+    tables.approvals.allow(pushApproval.lambda, 'GetItem');
+    for (const teller of [socket, pushApproval]) {
+      tables.ephemera.allowOn('session#*', teller.lambda, 'BatchGetItem');
+      tables.identity.allow(teller.lambda, 'BatchGetItem', 'GetItem');
+      tables.security.allowOn('restrictions#*', teller.lambda, 'Query');
+    }
+    live.mayBePostedToBy(socket, push, pushApproval);
     live.mayBeClosedBy(socket);
 
     const catchUp = this.#add('live/catch-up', Duration.minutes(5), this.#props.network.functions, {
@@ -421,8 +431,12 @@ export class AirlockFunctions extends Construct {
     executionChanged.mayInvoke('tasks/cancel-run', 'live/push');
 
     const approvalChanged = this.#add('events/approval-changed', TASK_TIMEOUT, undefined, {
+      ...this.#table('EPHEMERA'),
       APPROVAL_CLOCK_STATE_MACHINE_ARN: approvalClockArn,
+      PUSH_APPROVAL_FUNCTION: this.#nameOf('live/push-approval'),
     });
+    tables.ephemera.allowOn('topic#*', approvalChanged.lambda, 'Query');
+    approvalChanged.mayInvoke('live/push-approval');
     approvalChanged.allow(['states:StartExecution'], [approvalClockArn]);
     approvalChanged.mayCompleteTasksOf(stateMachineArn);
 

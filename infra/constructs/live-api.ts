@@ -38,7 +38,7 @@ export class LiveApi extends Construct {
     }
   }
 
-  mayBePostedToBy(...functions: AirlockFunction<'live/socket' | 'live/push'>[]): void {
+  mayBePostedToBy(...functions: AirlockFunction<'live/socket' | 'live/push' | 'live/push-approval'>[]): void {
     for (const each of functions) each.allow(['execute-api:ManageConnections'], [this.#connections('POST')]);
   }
 

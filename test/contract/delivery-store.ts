@@ -84,5 +84,32 @@ export function deliveryStoreContract(name: string, open: () => Promise<Delivery
       await store.save(claimedOf(earlier), endedOf(claimedOf(earlier), 'dead'));
       expect(mine(await ids(1))).toEqual([later.delivery_id]);
     });
+
+    it('are counted by person and by the day they were sent, and those that only change one are not', async () => {
+      const store = await open();
+      const day = `20${String(Math.floor(Math.random() * 80) + 10)}-0${Math.floor(Math.random() * 9) + 1}-11`;
+      const send = async (recipient: Delivery['recipient'], more: { updates?: string } = {}, on = day) => {
+        const row = queued(noticeOf(openApprovalOf(), 1), recipient, 'email', NOW, more);
+        await store.create(row);
+        await store.save(row, claimedOf(row));
+        await store.save(claimedOf(row), { ...endedOf(claimedOf(row), 'sent'), ended_at: `${on}T23:59:59.999Z` } as Delivery);
+        return row;
+      };
+      const first = await send(person);
+      await send(person);
+      await send(person, { updates: first.delivery_id });
+      await send(person, {}, `${day.slice(0, 8)}12`);
+      await send({ kind: 'place', name: 'a room' });
+      await send({ ...person, user_id: 'user-3', email: 'user-3@airlock.test' });
+      await added(store);
+      const { told, complete } = await store.countOn(day, 3);
+      expect([...told].sort((a, b) => b.messages - a.messages)).toEqual([
+        { person: { user_id: 'user-2', email: 'user-2@airlock.test' }, messages: 2 },
+        { person: { user_id: 'user-3', email: 'user-3@airlock.test' }, messages: 1 },
+      ]);
+      expect(complete).toBe(true);
+      expect((await store.countOn(day, 2)).complete).toBe(false);
+      expect(await store.countOn(`${day.slice(0, 8)}13`, 3)).toEqual({ told: [], complete: true });
+    });
   });
 }

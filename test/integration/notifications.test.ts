@@ -1,7 +1,8 @@
 /** Who is told of an approval request, through the deployed functions: from the request's table to the outbox. */
 import { describe, expect, it } from 'vitest';
+import type { ApprovalMetrics } from '../../functions/contracts/approval-metrics.ts';
 import type { DeliveryView } from '../../functions/contracts/notification.ts';
-import { approvalOf, type Client, status, submit, until, userOf } from '../support/airlock.ts';
+import { approvalOf, as, type Client, status, submit, until, userOf } from '../support/airlock.ts';
 import { mailTo } from '../support/inbox.ts';
 import { somebody } from '../support/people.ts';
 
@@ -68,6 +69,21 @@ describe('mail', () => {
     const told = await mailTo(userOf('developer').email, ({ text }) => text.includes(String(execution.approval_id)));
     expect(told.subject).toMatch(/^\[\w+ risk\] Denied/);
     expect(told.text).toContain(`decided by ${approver.email}`);
+
+    const admin = await as('admin');
+    await until('what was sent is counted', async () => {
+      const sent = (await messagesOf(approver, execution.approval_id)).filter(
+        (one) => one.recipient.name === approver.email && one.status === 'sent' && one.updates === null,
+      ).length;
+      const { body } = await admin.call<ApprovalMetrics>('GET', '/api/v1/approvals/metrics');
+      const counted = body.notifications.by_person.find(({ person }) => person.email === approver.email);
+      return sent > 0 && counted?.messages === sent;
+    });
+    const { body } = await admin.call<ApprovalMetrics>('GET', '/api/v1/approvals/metrics');
+    expect(body.by_approver.find(({ approver: { email } }) => email === approver.email)).toMatchObject({
+      approved: 0,
+      denied: 1,
+    });
     const messages = await messagesOf(approver, execution.approval_id);
     expect(messages.filter(({ asks, recipient }) => asks && recipient.name === approver.email)).toMatchObject([
       { channel: 'email', status: 'sent', attempts: 1, last_error: null },

@@ -1,6 +1,6 @@
 import { StartExecutionCommand } from '@aws-sdk/client-sfn';
 import { describe, expect, it } from 'vitest';
-import { as, finished, get, submit } from '../support/airlock.ts';
+import { approvalOf, as, finished, get, submit } from '../support/airlock.ts';
 import { executionRow, invoke, output, stepFunctions } from '../support/faults.ts';
 
 describe('nothing runs that no human approved', () => {
@@ -26,6 +26,8 @@ describe('nothing runs that no human approved', () => {
 
   it('when every step is called by hand, in order', async () => {
     const submitted = await submit({ language: 'python', code: 'print("never")' });
+    // The machine waits for its approvers, and must be woken when it is cancelled, whatever the row says by then.
+    await approvalOf(submitted);
     const ids = { execution_id: submitted.execution_id, attempt: 1 };
     await invoke('tasks/join-line', { ...ids, task_token: 'made-up' });
     const claimed = await invoke('tasks/claim-sandbox', ids);

@@ -3,6 +3,7 @@ import {
   DeleteCommand,
   GetCommand,
   PutCommand,
+  paginateQuery,
   QueryCommand,
   UpdateCommand,
   type UpdateCommandInput,
@@ -10,7 +11,7 @@ import {
 import { z } from 'zod';
 import { permission } from '../../contracts/identity.ts';
 import type { Actor } from '../../core/identity/actor.ts';
-import type { LiveStore } from '../../core/live/ports.ts';
+import type { LiveStore, Subscription } from '../../core/live/ports.ts';
 import { sha256 } from '../../core/text/json.ts';
 import { documents } from './client.ts';
 
@@ -26,7 +27,7 @@ const actor = z.object({
   permissions: z.array(permission),
   credential: z.discriminatedUnion('kind', [
     z.object({ kind: z.literal('token'), token_id: z.string(), ...ofSession }),
-    z.object({ kind: z.literal('session'), ...ofSession }),
+    z.object({ kind: z.literal('session'), ...ofSession, limited_to: z.string().exactOptional() }),
     z.object({
       kind: z.literal('api_key'),
       key_id: z.string(),
@@ -151,15 +152,19 @@ export function dynamoLive(table: string): LiveStore {
     },
 
     async subscribers(topic) {
-      const { Items } = await documents.send(
-        new QueryCommand({
+      const pages = paginateQuery(
+        { client: documents },
+        {
           TableName: table,
           KeyConditionExpression: 'pk = :pk',
           ExpressionAttributeValues: { ':pk': `topic#${topic}` },
           ConsistentRead: true,
-        }),
+        },
       );
-      return (Items ?? []).map((item) => subscriptionRow.parse(item)).map(({ sk, cursor }) => ({ connection_id: sk, cursor }));
+      const found: Subscription[] = [];
+      for await (const { Items = [] } of pages)
+        found.push(...Items.map((item) => subscriptionRow.parse(item)).map(({ sk, cursor }) => ({ connection_id: sk, cursor })));
+      return found;
     },
 
     async subscription(topic, connectionId) {

@@ -1,6 +1,13 @@
-import { GetCommand, PutCommand, QueryCommand, type QueryCommandInput, type QueryCommandOutput } from '@aws-sdk/lib-dynamodb';
+import {
+  GetCommand,
+  PutCommand,
+  paginateQuery,
+  QueryCommand,
+  type QueryCommandInput,
+  type QueryCommandOutput,
+} from '@aws-sdk/lib-dynamodb';
 import { type Delivery, delivery as deliverySchema, notificationPreferences } from '../../contracts/notification.ts';
-import type { DeliveryStore, PreferenceStore } from '../../core/notification/ports.ts';
+import type { DeliveryStore, PreferenceStore, ToldOn } from '../../core/notification/ports.ts';
 import { type TransactItem, transact } from './changes.ts';
 import { documents } from './client.ts';
 import type { Unreadable } from './security.ts';
@@ -85,6 +92,30 @@ export function dynamoDeliveries(table: string, unreadable: Unreadable, pageRows
       } while (start);
       return rows;
     },
+
+    async countOn(day, most) {
+      const told = new Map<string, ToldOn>();
+      let messages = 0;
+      const pages = paginateQuery(
+        { client: documents },
+        {
+          TableName: table,
+          IndexName: 'by_day',
+          KeyConditionExpression: 'told_on = :day',
+          ExpressionAttributeValues: { ':day': day },
+        },
+      );
+      for await (const { Items = [] } of pages) {
+        for (const { told_to } of Items) {
+          if (messages === most) return { told: [...told.values()], complete: false };
+          messages += 1;
+          const [user_id = '', email = ''] = String(told_to).split(SEPARATOR);
+          const before = told.get(user_id)?.messages ?? 0;
+          told.set(user_id, { person: { user_id, email }, messages: before + 1 });
+        }
+      }
+      return { told: [...told.values()], complete: true };
+    },
   };
 }
 
@@ -106,7 +137,18 @@ const itemOf = (row: Delivery) => ({
   item: row.delivery_id,
   ...row,
   ...('due_at' in row ? { queue: QUEUE } : {}),
+  ...toldOf(row),
 });
+
+/** Neither has one in it. */
+const SEPARATOR = ' ';
+
+/** A message that was changed where it lies tells nobody anything new. */
+function toldOf(row: Delivery): { readonly told_on: string; readonly told_to: string } | Record<string, never> {
+  if (row.status !== 'sent' || row.updates !== null || row.recipient.kind !== 'person') return {};
+  const { user_id, email } = row.recipient;
+  return { told_on: row.ended_at.slice(0, 10), told_to: `${user_id}${SEPARATOR}${email}` };
+}
 
 /** A message's id begins with that of its request. */
 const approvalIdOf = (deliveryId: string): string => deliveryId.replace(/^dlv_([0-9a-f-]{36}).*$/, 'apr_$1');

@@ -2,6 +2,7 @@ import { dynamoApprovals } from '../../adapters/dynamo/approvals.ts';
 import { dynamoExecutions } from '../../adapters/dynamo/executions.ts';
 import { dynamoIdentities } from '../../adapters/dynamo/identities.ts';
 import { dynamoNonces } from '../../adapters/dynamo/nonces.ts';
+import { dynamoDeliveries } from '../../adapters/dynamo/notifications.ts';
 import { dynamoPersonalLinks, dynamoVisits } from '../../adapters/dynamo/personal-links.ts';
 import { s3Objects } from '../../adapters/s3/objects.ts';
 import type { Approval, ApprovalView } from '../../contracts/approval.ts';
@@ -13,6 +14,7 @@ import { hasExpired } from '../../core/approval/decide.ts';
 import { dryRun } from '../../core/approval/dry-run.ts';
 import { capacityOf } from '../../core/approval/eligibility.ts';
 import { listFor, listStandingFor } from '../../core/approval/list.ts';
+import { messagesWithin } from '../../core/approval/message-metrics.ts';
 import { endedWithin, metricsOf } from '../../core/approval/metrics.ts';
 import { addComment, type Delegate, delegate, withdrawByRequester } from '../../core/approval/places.ts';
 import { revoke } from '../../core/approval/standing.ts';
@@ -29,6 +31,7 @@ import { readConfiguration } from '../../runtime/configuration.ts';
 import { environmentOf } from '../../runtime/environment.ts';
 import { ApiError, refuseCursor } from '../../runtime/errors.ts';
 import { everybody } from '../../runtime/everybody.ts';
+import { unreadableRow } from '../../runtime/log.ts';
 import { clock } from '../../runtime/system.ts';
 import { approvalLinks, type LinkParts } from './links.ts';
 import { approvalPages } from './pages.ts';
@@ -42,6 +45,7 @@ const objects = s3Objects(environment.DATA_BUCKET);
 const decideAs = decision({ approvals, identities, objects, clock });
 const { seenRequest, change } = approvalChanges({ approvals, executions });
 
+const deliveries = dynamoDeliveries(environment.NOTIFICATIONS_TABLE, unreadableRow);
 const nonces = dynamoNonces(environment.EPHEMERA_TABLE);
 const authenticate = authentication(environment);
 
@@ -88,8 +92,12 @@ export const handler = apiHandler(environment, [
       const errors = [{ field: 'query.from', expected: `a time before ${to}`, received: from }];
       throw new ApiError('validation_failed', 'The time ends before it begins.', { errors });
     }
-    const { rows, complete } = await endedWithin(approvals, { from, to });
-    return ok(metricsOf(rows, { from, to }, complete));
+    const time = { from, to };
+    const [{ rows, complete }, notifications] = await Promise.all([
+      endedWithin(approvals, time),
+      messagesWithin(deliveries, time, clock.now()),
+    ]);
+    return ok({ ...metricsOf(rows, time, complete), notifications });
   }),
 
   route(routes.listApprovalRules, async () => ok({ rules: configuration.approvalRules })),

@@ -71,7 +71,7 @@ function isWanted(actor: Actor, row: Approval, whose: Wanted['whose'], now: Date
 }
 
 /** Whether the reader could decide it now. */
-function waitsFor(actor: Actor, row: Approval, now: Date): boolean {
+export function waitsFor(actor: Actor, row: Approval, now: Date): boolean {
   if (!authorize(actor, 'approve') || isExcluded(row, actor)) return false;
   if (row.versions.every((version) => hasDecided(row, actor, version.digest))) return false;
   return isEligible(row, actor) || delegatesNow(row, now).some((delegation) => isSame(delegation.to, actor));

@@ -37,7 +37,11 @@ async function readBack(store: Pick<ApprovalStore, 'list'>, status: ApprovalStat
   return { rows, complete: cursor === null };
 }
 
-export function metricsOf(rows: readonly Approval[], { from, to }: Time, complete: boolean): ApprovalMetrics {
+export function metricsOf(
+  rows: readonly Approval[],
+  { from, to }: Time,
+  complete: boolean,
+): Omit<ApprovalMetrics, 'notifications'> {
   const count = (status: ApprovalStatus, of = rows): number => of.filter((row) => row.status === status).length;
   const closed = (of: readonly Approval[]) => ({
     approved: count('approved', of),

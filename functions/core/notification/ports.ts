@@ -1,4 +1,5 @@
 import type { Approval } from '../../contracts/approval.ts';
+import type { Requester } from '../../contracts/execution.ts';
 import type { Channel, Delivery, DeliveryIn, NotificationPreferences } from '../../contracts/notification.ts';
 import type { Message } from './message.ts';
 
@@ -15,6 +16,13 @@ export interface DeliveryStore {
   listDue(now: Date, limit: number): Promise<Delivery[]>;
   /** As they are now, those written a moment ago as well. */
   listOf(approvalId: string): Promise<Delivery[]>;
+  /** How many messages each person was sent on a day (UTC, as 2026-11-23), of so many at most; `complete`: there were no more. */
+  countOn(day: string, most: number): Promise<{ readonly told: readonly ToldOn[]; readonly complete: boolean }>;
+}
+
+export interface ToldOn {
+  readonly person: Requester;
+  readonly messages: number;
 }
 
 export interface PreferenceStore {

@@ -105,7 +105,7 @@ const isSameRecipient = (one: Recipient, other: Recipient): boolean =>
     ? other.kind === 'person' && one.user_id === other.user_id
     : other.kind === 'place' && one.name === other.name;
 
-const KEPT_DAYS = 90;
+export const KEPT_DAYS = 90;
 
 /** The one row of this notice, recipient and channel: its id is made of them. */
 export function queued(

@@ -1,19 +1,18 @@
 import type { APIGatewayProxyResultV2 } from 'aws-lambda';
 import { closeConnection, postToConnection } from '../../adapters/apigateway/post.ts';
-import { dynamoApiKeys } from '../../adapters/dynamo/api-keys.ts';
 import { dynamoExecutions } from '../../adapters/dynamo/executions.ts';
-import { dynamoHolders, dynamoIdentities } from '../../adapters/dynamo/identities.ts';
 import { dynamoLive } from '../../adapters/dynamo/live.ts';
-import { dynamoRestrictions } from '../../adapters/dynamo/security.ts';
 import { invokeLater } from '../../adapters/lambda/invoke.ts';
-import { type ClientMessage, clientMessage } from '../../contracts/live.ts';
+import { APPROVALS_TOPIC, type ClientMessage, clientMessage } from '../../contracts/live.ts';
 import { visibleRow } from '../../core/execution/view.ts';
 import type { Actor } from '../../core/identity/actor.ts';
+import { mayFollowApprovals } from '../../core/live/approvals.ts';
 import { frame } from '../../core/live/deliver.ts';
-import { currentHolder, lookAgainAt } from '../../core/live/look-again.ts';
+import { lookAgainAt } from '../../core/live/look-again.ts';
 import { readConfiguration } from '../../runtime/configuration.ts';
 import { environmentOf } from '../../runtime/environment.ts';
 import { isThroughFrontDoor } from '../../runtime/front-door.ts';
+import { liveHolders } from '../../runtime/live-holder.ts';
 import { log } from '../../runtime/log.ts';
 import { clock } from '../../runtime/system.ts';
 
@@ -22,15 +21,7 @@ const store = dynamoLive(environment.EPHEMERA_TABLE);
 const post = postToConnection(environment.LIVE_ENDPOINT);
 const executions = dynamoExecutions({ executions: environment.EXECUTIONS_TABLE, audit: '' });
 const close = closeConnection(environment.LIVE_ENDPOINT);
-const stores = {
-  identities: dynamoIdentities({ identity: environment.IDENTITY_TABLE }),
-  holders: dynamoHolders({ identity: environment.IDENTITY_TABLE, ephemera: environment.EPHEMERA_TABLE }),
-  keys: dynamoApiKeys({ identity: environment.IDENTITY_TABLE }),
-  restrictions: dynamoRestrictions(environment.SECURITY_TABLE),
-};
-const { authorization, authentication } = readConfiguration().security;
-const { roles: granted } = authorization;
-const mfaRoles = authentication.mfa.required_for_roles;
+const holderOf = liveHolders(environment, readConfiguration().security);
 
 /** Sent by those who took rights away. */
 interface LookAgain {
@@ -80,8 +71,7 @@ async function connect(event: SocketEvent): Promise<number> {
 async function lookAgain(userId: string): Promise<APIGatewayProxyResultV2> {
   const { closed, ended } = await lookAgainAt(
     {
-      ...{ store, close, post, holderOf },
-      mayFollow: async (actor, topic) => (await visibleRow(executions, actor, executionIn(topic))) !== null,
+      ...{ store, close, post, holderOf, mayFollow },
       onFailure: (connectionId, error) =>
         log.error('a connection was not looked at', error, { connection_id: connectionId, user_id: userId }),
     },
@@ -92,36 +82,37 @@ async function lookAgain(userId: string): Promise<APIGatewayProxyResultV2> {
   return { statusCode: 200 };
 }
 
-/** Whose connection it is, with the rights of this moment. */
-async function holderOf(connectionId: string): Promise<Actor | null> {
-  const then = await store.actorOf(connectionId);
-  return then && (await currentHolder(stores, then, granted, { mfaRoles, now: clock.now() }));
-}
+const mayFollow = async (actor: Actor, topic: string): Promise<boolean> =>
+  topic === APPROVALS_TOPIC ? mayFollowApprovals(actor) : (await visibleRow(executions, actor, executionIn(topic))) !== null;
 
 const executionIn = (topic: string): string => topic.slice('execution:'.length);
 
 const refusal = (code: string, detail: string): string => frame({ type: 'error', code, detail });
 
-/** The reply, or null when it is sent already: a subscription is confirmed before its first event. */
+/** The reply, or null when it is sent already: a subscription to a run is confirmed before its first event. */
 async function answer(connectionId: string, text: string): Promise<string | null> {
   const message = read(text);
   if (!message)
     return refusal(
       'validation_failed',
-      'Expected {"action":"subscribe"|"unsubscribe","topic":"execution:<id>","after":0} or {"action":"ping"}.',
+      'Expected {"action":"subscribe"|"unsubscribe","topic":"execution:<id>"|"approvals","after":0} or {"action":"ping"}.',
     );
   if (message.action === 'ping') return frame({ type: 'pong' });
   if (message.action === 'unsubscribe') {
     await store.unsubscribe(message.topic, connectionId);
     return frame({ type: 'unsubscribed', topic: message.topic });
   }
+  const { topic } = message;
   const actor = await holderOf(connectionId);
-  const executionId = executionIn(message.topic);
-  const row = actor && (await visibleRow(executions, actor, executionId));
-  if (!row) return refusal('not_found', 'There is no such topic, or it is not yours.');
-  await post(connectionId, frame({ type: 'subscribed', topic: message.topic, after: message.after }));
-  await store.subscribe(message.topic, connectionId, message.after, clock.now());
-  await invokeLater(environment.CATCH_UP_FUNCTION, { execution_id: executionId, connection_id: connectionId });
+  if (!actor || !(await mayFollow(actor, topic))) return refusal('not_found', 'There is no such topic, or it is not yours.');
+  if (topic === APPROVALS_TOPIC) {
+    // Confirmed once it holds: who lists the requests then misses nothing that happens to them.
+    await store.subscribe(topic, connectionId, 0, clock.now());
+    return frame({ type: 'subscribed', topic, after: 0 });
+  }
+  await post(connectionId, frame({ type: 'subscribed', topic, after: message.after }));
+  await store.subscribe(topic, connectionId, message.after, clock.now());
+  await invokeLater(environment.CATCH_UP_FUNCTION, { execution_id: executionIn(topic), connection_id: connectionId });
   return null;
 }
 

@@ -39,6 +39,16 @@ export function memoryDeliveries(): DeliveryStore & { readonly rows: Map<string,
     async listOf(approvalId) {
       return [...rows.values()].filter((row) => row.approval_id === approvalId).map((row) => structuredClone(row));
     },
+    async countOn(day, most) {
+      const people = [...rows.values()].flatMap((row) =>
+        row.status === 'sent' && row.updates === null && row.recipient.kind === 'person' && row.ended_at.startsWith(day)
+          ? [{ user_id: row.recipient.user_id, email: row.recipient.email }]
+          : [],
+      );
+      const counted = Map.groupBy(people.slice(0, most), ({ user_id }) => user_id);
+      const told = [...counted.values()].flatMap((ofOne) => (ofOne[0] ? [{ person: ofOne[0], messages: ofOne.length }] : []));
+      return { told, complete: people.length <= most };
+    },
   };
 }
 
