@@ -8,14 +8,14 @@ import type { Configuration } from '../core/policy/configuration.ts';
 import { clock } from './system.ts';
 
 interface Tables {
-  readonly IDENTITY_TABLE: string;
-  readonly EPHEMERA_TABLE: string;
-  readonly SECURITY_TABLE: string;
+  readonly identity: string;
+  readonly ephemera: string;
+  readonly security: string;
 }
 
 /** Tells whose connection it is, with the rights of this moment; null: nobody's, or nothing is left of them. */
 export function liveHolders(
-  { IDENTITY_TABLE: identity, EPHEMERA_TABLE: ephemera, SECURITY_TABLE: security }: Tables,
+  { identity, ephemera, security }: Tables,
   { authorization, authentication }: Configuration['security'],
 ): (connectionId: string) => Promise<Actor | null> {
   const connections = dynamoLive(ephemera);

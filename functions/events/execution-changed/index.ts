@@ -31,7 +31,8 @@ export const handler = streamHandler('execution changed', async ({ before, after
 
 async function cancel(row: Execution, request: { by: string; reason: string }): Promise<void> {
   // A machine may wait for a decision whatever the row says: somebody may have called the later steps by hand.
-  if (['awaiting_approval', 'queued', 'starting'].includes(row.phase)) await withdrawFor(parts, approvalIdOf(row.execution_id), request.by);
+  if (['awaiting_approval', 'queued', 'starting'].includes(row.phase))
+    await withdrawFor(parts, approvalIdOf(row.execution_id), request.by);
   if (row.phase === 'queued' && row.queue_token) await parts.tokens.complete(row.queue_token);
   if (row.phase === 'running')
     await invokeLater(environment.CANCEL_RUN_FUNCTION, { execution_id: row.execution_id, reason: request.reason });

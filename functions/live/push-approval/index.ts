@@ -15,7 +15,14 @@ const approvals = dynamoApprovals({ approvals: environment.APPROVALS_TABLE, audi
 const parts = {
   store: dynamoLive(environment.EPHEMERA_TABLE),
   post: postToConnection(environment.LIVE_ENDPOINT),
-  holderOf: liveHolders(environment, readConfiguration().security),
+  holderOf: liveHolders(
+    {
+      identity: environment.IDENTITY_TABLE,
+      ephemera: environment.EPHEMERA_TABLE,
+      security: environment.SECURITY_TABLE,
+    },
+    readConfiguration().security,
+  ),
   onFailure: (connectionId: string, error: unknown) =>
     log.error('a follower of approvals was not told', error, { connection_id: connectionId }),
 };

@@ -21,7 +21,10 @@ const store = dynamoLive(environment.EPHEMERA_TABLE);
 const post = postToConnection(environment.LIVE_ENDPOINT);
 const executions = dynamoExecutions({ executions: environment.EXECUTIONS_TABLE, audit: '' });
 const close = closeConnection(environment.LIVE_ENDPOINT);
-const holderOf = liveHolders(environment, readConfiguration().security);
+const holderOf = liveHolders(
+  { identity: environment.IDENTITY_TABLE, ephemera: environment.EPHEMERA_TABLE, security: environment.SECURITY_TABLE },
+  readConfiguration().security,
+);
 
 /** Sent by those who took rights away. */
 interface LookAgain {
