@@ -8,6 +8,7 @@ import { as, call, finished, inPhase, run, status, submit } from '../support/air
 import { actorOf, newExecutionId, queuedExecution } from '../support/entities.ts';
 import { memoryExecutions } from '../support/memory/stores.ts';
 import { somebody } from '../support/people.ts';
+import { countedCalls } from '../support/port-calls.ts';
 
 const routes = Object.values(ROUTES_OF_FUNCTION)
   .flat()
@@ -111,23 +112,15 @@ describe('what others were broken into by does not work here', () => {
 
   it('a thing of others costs as many calls as one that is not there', async () => {
     const executions = memoryExecutions();
-    const calls: string[] = [];
-    const counted = new Proxy(executions, {
-      get(target, name, receiver) {
-        calls.push(String(name));
-        return Reflect.get(target, name, receiver);
-      },
-    });
+    const { counted, during } = countedCalls();
+    const asked = counted('executions', executions);
     const row = queuedExecution(newExecutionId(), 'somebody-else');
     const draft = { action: 'submitted', actor: 'somebody-else', at: row.created_at, details: {} };
     await executions.create(row, appendToChain(row.execution_id, EMPTY_CHAIN, draft).record, null);
-    const callsFor = async (id: string) => {
-      calls.length = 0;
-      expect(await visibleRow(counted, actorOf(['developer'], 'me'), id)).toBeNull();
-      return [...calls];
-    };
-    expect(await callsFor(row.execution_id)).toEqual(['get']);
-    expect(await callsFor(newExecutionId())).toEqual(['get']);
+    const callsFor = (id: string) =>
+      during(async () => expect(await visibleRow(asked, actorOf(['developer'], 'me'), id)).toBeNull());
+    expect(await callsFor(row.execution_id)).toEqual(['executions.get']);
+    expect(await callsFor(newExecutionId())).toEqual(['executions.get']);
   });
 
   it('pages of other origins may not read answers, and browsers are told to keep to what an answer is', async () => {
