@@ -448,6 +448,7 @@ export class AirlockFunctions extends Construct {
     signIn.maySignOut(monitor);
     tables.identity.allow(monitor.lambda, 'GetItem');
     this.#mayRespond(monitor);
+    this.#mayMail(monitor);
 
     const { auditBucket } = this.#props.data;
     const anchor = this.#add(

@@ -482,8 +482,8 @@ describe('who may do what', () => {
     expect(textOf(denied.NotResource)).toMatch(/^<Data\w+\.Arn>\/uploads\/\*$/);
   });
 
-  it('mail is sent by one function, under the one address that the configuration names; text messages only where it names numbers', () => {
-    expect(whoMay('ses:SendEmail')).toEqual(['events/key-rotation', 'events/send-notifications']);
+  it('mail is sent by three functions, under the one address that the configuration names; text messages only where it names numbers', () => {
+    expect(whoMay('ses:SendEmail')).toEqual(['events/key-rotation', 'events/security-monitor', 'events/send-notifications']);
     const sending = [...permissions().values()].flat().find((statement) => actionsOf(statement).includes('ses:SendEmail'));
     expect(sending?.Condition).toEqual({ StringEquals: { 'ses:FromAddress': 'approvals@airlock.example.com' } });
     expect(whoMay('sns:Publish')).toEqual([]);

@@ -12,6 +12,7 @@ import { accountDigest } from '../../functions/core/security/events.ts';
 import { type Answer, as, type Client, call, clientOf, problemOf, status, submit, until } from '../support/airlock.ts';
 import { configuration } from '../support/configuration.ts';
 import { functionNamed, invoke, lambda, output, tables } from '../support/faults.ts';
+import { mailTo } from '../support/inbox.ts';
 import { newUser, signInWith, somebody } from '../support/people.ts';
 
 type Events = { events: SecurityEvent[]; next_cursor: string | null };
@@ -126,6 +127,8 @@ describe('what is noticed', () => {
     const [seen] = await eventsOf(`event_type=credential_copied&user_id=${user.user_id}`);
     expect(seen).toMatchObject({ severity: 'high', endpoint: 'refresh' });
     await until('the end of the sessions', async () => (await meOf(other)) === 401, 5000);
+    const mail = await mailTo(user.email, ({ text }) => text.includes('Your sessions were ended'));
+    expect(mail.text).toContain(user.user_id);
   });
 
   it('is a key in a network it was never used in, also of IPv6: it is slowed down', async () => {
@@ -233,6 +236,33 @@ describe('a response', () => {
     await respond({ kind: 'block_address', subject: { address: blocked }, reason: 'an attack' });
     await until('the slowing down', async () => (await leftAt(slowed)) <= burst - 4, 5000);
     await until('the block', async () => (await from(blocked)).statusCode === 403, 5000);
+    const { body } = await (await as('admin')).call<{ responses: SecurityResponse[] }>(
+      'GET',
+      '/api/v1/security/responses?limit=200',
+    );
+    const slowing = body.responses.find(({ subject }) => subject.address === slowed);
+    if (slowing) expect((await reverse(slowing)).body.reversed_at).toEqual(expect.any(String));
+    // One request takes one again, however much was used up before.
+    await until('the end of the slowing down', async () => Math.abs((await leftAt(slowed)) - (await leftAt(slowed))) <= 1, 5000);
+  });
+
+  it('that blocks an address keeps out everybody but an admin who is signed in, and lets all in again once taken back', async () => {
+    const [admin, viewer] = [await somebody('admin'), await somebody('viewer')];
+    const made = await admin.call<{ key: string }>('POST', '/api/v1/api-keys', { name: 'x' });
+    const people: [string, Record<string, string>, number, number][] = [
+      ['an admin', { authorization: `Bearer ${admin.token}` }, 200, 200],
+      ['a key of an admin', { 'x-api-key': made.body.key }, 403, 200],
+      ['somebody else', { authorization: `Bearer ${viewer.token}` }, 403, 200],
+      ['nobody', {}, 403, 401],
+    ];
+    const address = anyAddress();
+    const response = await respond({ kind: 'block_address', subject: { address }, reason: 'a false alarm' });
+    const statusOf = async (credential: Record<string, string>) => (await (await callingFrom(credential))(address)).statusCode;
+    await until('the block', async () => (await statusOf({})) === 403, 5000);
+    for (const [name, credential, during] of people) expect(await statusOf(credential), name).toBe(during);
+    expect((await reverse(response.body)).status).toBe(200);
+    await until('the end of it', async () => (await statusOf({})) === 401, 5000);
+    for (const [name, credential, , after] of people) expect(await statusOf(credential), name).toBe(after);
   });
 
   it('about a network of IPv6 is listed like any other, and its limits can be looked at', async () => {
