@@ -292,6 +292,13 @@ describe('a mistake is refused with file, line, path, expectation and what came'
       'required_for_roles is empty',
     ],
     [
+      'networks of keys that nobody keeps',
+      [ACCESS, 'usage_tracking: true', 'usage_tracking: false'],
+      'anomalies.key_new_network',
+      'usage_tracking is false',
+    ],
+    ['responses to anomalies there are none of', [ACCESS, 'low: []', 'low: ["slow_down"]'], 'responses.low', 'no anomaly is low'],
+    [
       'a provider, and no address to send people back to',
       [ACCESS, 'providers: []', `providers: [${SAML}]`],
       'sso.public_url',

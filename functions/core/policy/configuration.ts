@@ -195,6 +195,13 @@ function* roleProblems({ security, humans, access }: Files): Generator<Configura
   for (const [index, role] of access.content.authentication.mfa.required_for_roles.entries()) {
     if (unknown(role)) yield access.problem(['authentication', 'mfa', 'required_for_roles', index], expected);
   }
+  if (access.content.monitoring.anomalies.key_new_network && !access.content.authentication.api_keys.usage_tracking) {
+    const reason = 'false while authentication.api_keys.usage_tracking is false: nobody knows where a key was used before';
+    yield access.problem(['monitoring', 'anomalies', 'key_new_network'], reason);
+  }
+  if (access.content.monitoring.responses.low.length > 0) {
+    yield access.problem(['monitoring', 'responses', 'low'], 'an empty list: no anomaly is low', 'responses');
+  }
   const { providers, public_url: publicUrl } = access.content.authentication.sso;
   if (providers.length > 0 && publicUrl === undefined) {
     yield access.problem(['authentication', 'sso', 'public_url'], 'the address providers send people back to', 'nothing');
