@@ -68,6 +68,29 @@ describe('the audit', () => {
       .split('\n')
       .map((line) => JSON.parse(line));
     expect(parsed).toEqual(one.body.records);
+
+    // The whole of a time, page after page, says the same as its pages in JSON.
+    const to = new Date().toISOString();
+    const all = `actor=${requester.user_id}&action=submitted&from=${from}&to=${to}&limit=3`;
+    const exported: AuditRecord[] = [];
+    let next: string | null = null;
+    do {
+      const path: string = `/api/v1/audit?${all}&format=ndjson${next ? `&cursor=${encodeURIComponent(next)}` : ''}`;
+      const page: Response = await fetch(`${status.url}${path}`, { headers: { authorization: `Bearer ${auditor.token}` } });
+      expect(page.status).toBe(200);
+      const text = await page.text();
+      exported.push(...text.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line)])));
+      next = page.headers.get('airlock-next-cursor');
+    } while (next !== null);
+    const whole = await auditor.call<Page>('GET', `/api/v1/audit?${all.replace('limit=3', 'limit=1000')}`);
+    expect(whole.body.next_cursor).toBeNull();
+    expect(exported).toEqual(whole.body.records);
+    expect(exported.length).toBeGreaterThan(0);
+    // Nothing after the end or of another action, and an end before all of it is an empty time.
+    const early = await auditor.call<Page>('GET', `/api/v1/audit?entity_id=${id}&to=${from}`);
+    expect(early.body.records).toEqual([]);
+    const filtered = await auditor.call<Page>('GET', `/api/v1/audit?entity_id=${id}&action=completed`);
+    expect(filtered.body.records.map(({ action }) => action)).toEqual(['completed']);
   });
 
   it('is for auditors and admins, within limits that are named', async () => {

@@ -170,8 +170,7 @@ describe('what belongs to others', () => {
         const text = JSON.stringify((await client.call(route.method, route.path)).body);
         const isOwners = name.includes('of the owner');
         const hidden = Object.entries(theirs).filter(([kind]) => kind !== 'file_id' && !(isOwners && kind === 'user_id'));
-        for (const [kind, id] of hidden)
-          expect(text.includes(id), `${name} lists ${kind} at ${route.id}`).toBe(false);
+        for (const [kind, id] of hidden) expect(text.includes(id), `${name} lists ${kind} at ${route.id}`).toBe(false);
       }
     }
   });
