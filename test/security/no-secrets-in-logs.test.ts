@@ -4,9 +4,11 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import type { AuditRecord } from '../../functions/contracts/audit.ts';
+import type { Challenge } from '../../functions/contracts/sign-in.ts';
 import { allEvents, as, call, finished, get, run, status, submit, until } from '../support/airlock.ts';
 import { ask, fieldOf, signedIn } from '../support/pages.ts';
-import { somebody } from '../support/people.ts';
+import { newUser, somebody } from '../support/people.ts';
+import { totp } from '../support/totp.ts';
 
 const canary = (name: string): string => `canary-${name}-${randomUUID()}`;
 
@@ -131,6 +133,13 @@ it('code, input, output, passwords, tokens, keys and headers are in no log, and 
     'cookie of a page': session.split('=')[1] ?? '',
     'token of a page': fieldOf(page.text, 'csrf_token'),
   });
+  const operator = await newUser('operator');
+  const { body: challenge } = await call<Challenge>('POST', '/api/v1/auth/login', operator);
+  Object.assign(secrets, { 'secret of an app': challenge.secret, 'name of a challenge': challenge.challenge_id });
+  await took(
+    200,
+    call('POST', '/api/v1/auth/challenge', { challenge_id: challenge.challenge_id, code: totp(challenge.secret ?? '') }),
+  );
   const ticket = await person.call<{ ticket: string }>('POST', '/api/v1/ws/tickets', { client_id: 'client-logs' });
   await fetch(`${status.url}/api/v1/ws/client-logs?ticket=${ticket.body.ticket}`).catch(() => {});
   secrets['live ticket'] = ticket.body.ticket;
