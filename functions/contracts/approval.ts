@@ -134,6 +134,8 @@ export const approvalSummary = z.object({
       delegates: z.array(requester),
     })
     .nullable(),
+  /** The level of the escalation chain that joined its stage last; null: none did. */
+  escalated_to: z.string().nullable(),
   /** Who joins next, and when; null: nobody will. */
   next_escalation: z.object({ level: z.string(), at: timestamp }).nullable(),
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type EdgeConfiguration, pathOf, routeOf, upstreamHeaders, webSocketTarget } from './edge-rules.ts';
+import { type EdgeConfiguration, isLongPoll, pathOf, routeOf, upstreamHeaders, webSocketTarget } from './edge-rules.ts';
 
 const configuration: EdgeConfiguration = {
   port: 8080,
@@ -90,4 +90,22 @@ describe('the WebSocket address', () => {
 
 it('the loggable part of a request target holds no query', () => {
   expect(pathOf('/api/v1/ws/client?ticket=secret')).toBe('/api/v1/ws/client');
+});
+
+describe('a request that waits on purpose', () => {
+  const events = '/api/v1/executions/exec_1/events';
+  it.each([
+    ['GET', `${events}?after=3&wait=20`, {}, true],
+    ['POST', '/api/v1/execute', { prefer: 'respond-async, wait=10' }, true],
+    ['GET', events, {}, false],
+    ['GET', `${events}?wait=0`, {}, false],
+    ['GET', `${events}?wait=soon`, {}, false],
+    ['POST', `${events}?wait=20`, {}, false],
+    ['GET', '/api/v1/me?wait=20', {}, false],
+    ['GET', '/api/v1/executions/a/b/events?wait=20', {}, false],
+    ['POST', '/api/v1/execute?wait=20', {}, false],
+    ['POST', '/api/v1/files', { prefer: 'wait=10' }, false],
+  ])('%s %s %j: %s', (method, url, headers, expected) => {
+    expect(isLongPoll({ method, url, headers })).toBe(expected);
+  });
 });

@@ -1,4 +1,4 @@
-import type { IncomingHttpHeaders } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 
 /** What the edge knows about the deployed APIs. */
 export interface EdgeConfiguration {
@@ -26,6 +26,8 @@ export const upstreamTimeoutSeconds = 30;
  */
 export const mostPassedOn = 8;
 export const mostWaiting = 256;
+/** Requests that wait on purpose work little, but each has a process of its own all the while. */
+export const mostLongPolls = 64;
 
 const frontDoorHeader = 'x-airlock-front-door';
 const clientAddressHeader = 'x-airlock-client-address';
@@ -93,8 +95,12 @@ export function webSocketTarget(requestTarget: string, configuration: EdgeConfig
 }
 
 /** A request that waits on purpose, and does nothing meanwhile: it takes nobody's turn. */
-export const isLongPoll = (requestTarget: string): boolean =>
-  Number(new URLSearchParams(requestTarget.slice(pathOf(requestTarget).length)).get('wait') ?? 0) > 0;
+export function isLongPoll({ method, url = '/', headers }: Pick<IncomingMessage, 'method' | 'url' | 'headers'>): boolean {
+  const path = pathOf(url);
+  if (method === 'POST' && path === '/api/v1/execute') return /\bwait\b/i.test(String(headers.prefer ?? ''));
+  const isEvents = method === 'GET' && /^\/api\/v1\/executions\/[^/]+\/events$/.test(path);
+  return isEvents && Number(new URLSearchParams(url.slice(path.length)).get('wait') ?? 0) > 0;
+}
 
 /** The path without its query, which may hold a ticket: the only part of a request's target that may be logged. */
 export const pathOf = (requestTarget: string): string => requestTarget.split('?', 1)[0] ?? '';

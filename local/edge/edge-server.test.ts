@@ -1,7 +1,7 @@
 import { createServer, type RequestListener, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, expect, it, vi } from 'vitest';
-import { maxBodyBytes, mostPassedOn, mostWaiting } from './edge-rules.ts';
+import { maxBodyBytes, mostLongPolls, mostPassedOn, mostWaiting } from './edge-rules.ts';
 import { createEdgeServer } from './edge-server.ts';
 
 const closers: (() => void)[] = [];
@@ -77,8 +77,10 @@ it('a flood is told to come again, and those who wait on purpose or send slowly 
   });
   slow.on('error', () => undefined).write('half');
   const flood = Array.from({ length: mostPassedOn - 1 }, () => send(edge, '/api/v1/things').catch(() => null));
-  for (let polls = 0; polls < mostPassedOn; polls += 1) void send(edge, '/api/v1/things?wait=20').catch(() => null);
-  await vi.waitFor(() => expect(reached).toHaveLength(2 * mostPassedOn - 1));
+  for (let polls = 0; polls < mostLongPolls; polls += 1)
+    void send(edge, '/api/v1/executions/one/events?wait=20').catch(() => null);
+  await vi.waitFor(() => expect(reached).toHaveLength(mostLongPolls + mostPassedOn - 1));
+  expect(await send(edge, '/api/v1/executions/one/events?wait=20')).toMatchObject({ status: 503 });
   // One turn is left: had a poll or the slow sender taken it, this would wait for ever.
   expect((await send(edge, '/api/v1/quick')).status).toBe(200);
 

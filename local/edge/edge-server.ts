@@ -7,6 +7,7 @@ import {
   type EdgeConfiguration,
   isLongPoll,
   maxBodyBytes,
+  mostLongPolls,
   mostPassedOn,
   mostWaiting,
   type Problem,
@@ -28,6 +29,7 @@ export function createEdgeServer(configuration: EdgeConfiguration, log: (line: s
   const proxy = createProxyServer({ agent, ignorePath: true, changeOrigin: true });
 
   const turns = pLimit(mostPassedOn);
+  const polls = pLimit(mostLongPolls);
 
   // Each request brings its own way to answer a fault. Some come after that, as from a connection that was cut; without a listener they
   // would end this process, and with it everybody's connections.
@@ -72,9 +74,10 @@ export function createEdgeServer(configuration: EdgeConfiguration, log: (line: s
     const body = await bodyOf(request);
     if (body === 'cut off') return;
     if (body === 'too long') return refuse(response, problems.bodyTooLarge);
-    if (isLongPoll(request.url ?? '/')) return passOn(request, response, target, body);
-    if (turns.pendingCount >= mostWaiting) return refuse(response, problems.overloaded, { 'retry-after': '1' });
-    return turns(() => passOn(request, response, target, body));
+    const isPoll = isLongPoll(request);
+    const isFull = isPoll ? polls.activeCount >= mostLongPolls : turns.pendingCount >= mostWaiting;
+    if (isFull) return refuse(response, problems.overloaded, { 'retry-after': '1' });
+    return (isPoll ? polls : turns)(() => passOn(request, response, target, body));
   }
 
   /** Done when the answer is, or when there is nobody left to answer. */

@@ -201,8 +201,10 @@ describe('whoever asked', () => {
   it('sees their request, comments on it, cannot decide it, and takes it back', async () => {
     const submitted = await waiting({ code: 'print("mine")' });
     const { page } = await visit(browser, { size: 'phone', script: false });
-    await page.goto('/approvals?show=mine');
+    await page.goto('/approvals?show=escalated');
     await signInOnPage(page, userOf('developer'));
+    expect(await page.locator(`a[href="/approvals/${submitted.approval_id}"]`).count()).toBe(0);
+    await page.getByRole('link', { name: 'Yours', exact: true }).click();
     await page.locator(`a[href="/approvals/${submitted.approval_id}"]`).click();
     await expectText(page, 'Deciding needs the permission approve.');
     await page.getByLabel('Ask or answer').fill('please <soon>');

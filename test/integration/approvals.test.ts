@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { DescribeExecutionCommand, StartExecutionCommand } from '@aws-sdk/client-sfn';
 import { GetCommand, QueryCommand, ScanCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import { describe, expect, it } from 'vitest';
-import type { ApprovalView, StandingApproval } from '../../functions/contracts/approval.ts';
+import type { ApprovalSummary, ApprovalView, StandingApproval } from '../../functions/contracts/approval.ts';
 import type { ApprovalNotice } from '../../functions/contracts/approval-notice.ts';
 import { approvalOf, as, type Client, clientOf, finished, get, problemOf, submit, until } from '../support/airlock.ts';
 import { invoke, output, stepFunctions, tables } from '../support/faults.ts';
@@ -207,7 +207,13 @@ describe('the clocks of a request', () => {
       }),
     );
     await until('the escalation', async () => (await rowOf(submitted)).level === 1, 30_000);
-    expect((await approvalOf(submitted)).next_escalation?.level).toBe('security_admin');
+    expect(await approvalOf(submitted)).toMatchObject({
+      escalated_to: 'team_lead',
+      next_escalation: { level: 'security_admin' },
+    });
+    const approver = await as('approver');
+    const listed = await approver.call<{ approvals: ApprovalSummary[] }>('GET', '/api/v1/approvals?escalated=true&limit=100');
+    expect(listed.body.approvals.map((one) => one.approval_id)).toContain(submitted.approval_id);
     await sleep(500);
     expect((await noticesOf(submitted)).map(({ event, asks, level }) => [event, asks, level])).toEqual([
       ['opened', true, 0],
@@ -217,7 +223,6 @@ describe('the clocks of a request', () => {
 
     // Its machine waits for a later time: what is overdue is the reconciler's.
     await rewrite(submitted, { expires_at: new Date(Date.now() - 20_000).toISOString() });
-    const approver = await as('approver');
     expect((await decide(approver, submitted, { decision: 'approve', digest: submitted.digest })).status).toBe(409);
     await invoke('events/reconciler', {});
     expect((await finished(submitted.execution_id)).error?.code).toBe('approval_expired');

@@ -53,7 +53,8 @@ export const handler = apiHandler(environment, [
   route(routes.listApprovals, async ({ actor, query }) => {
     const now = clock.now();
     const { status = 'open', whose = 'all', limit = 20, cursor = null } = query;
-    const page = await listFor(approvals, actor, { status, whose, limit, cursor }, now).catch(refuseCursor);
+    const escalated = query.escalated !== undefined;
+    const page = await listFor(approvals, actor, { status, whose, escalated, limit, cursor }, now).catch(refuseCursor);
     return ok({ approvals: page.items.map((row) => approvalSummaryOf(row, now)), next_cursor: page.cursor });
   }),
 

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import type { Approval, ApprovalView } from '../../contracts/approval.ts';
+import type { Approval, ApprovalStatus, ApprovalView } from '../../contracts/approval.ts';
+import type { ApprovalsShown } from '../../contracts/routes/pages.ts';
 import * as routes from '../../contracts/routes/pages.ts';
 import type { ChangeOutcome } from '../../core/approval/decide.ts';
 import { isEligible, isSame } from '../../core/approval/eligibility.ts';
@@ -43,6 +44,22 @@ export interface PageParts {
   readonly whyNot: (actor: Actor, row: Approval) => Promise<string | null>;
 }
 
+const wanted = (status: ApprovalStatus, whose: 'all' | 'mine' | 'to_decide' = 'all', escalated = false) => ({
+  status,
+  whose,
+  escalated,
+});
+const WANTED: Readonly<Record<ApprovalsShown, ReturnType<typeof wanted>>> = {
+  to_decide: wanted('open', 'to_decide'),
+  open: wanted('open'),
+  escalated: wanted('open', 'all', true),
+  mine: wanted('open', 'mine'),
+  approved: wanted('approved'),
+  denied: wanted('denied'),
+  expired: wanted('expired'),
+  withdrawn: wanted('withdrawn'),
+};
+
 type Arrived = Parameters<typeof sessionCookieOf>[0];
 
 const NOTES = {
@@ -59,9 +76,7 @@ export function approvalPages(parts: PageParts): readonly Route[] {
       const { actor, query } = request;
       const { show, cursor = null } = query;
       const now = clock.now();
-      const status = show === 'to_decide' || show === 'mine' ? 'open' : show;
-      const whose = show === 'to_decide' || show === 'mine' ? show : 'all';
-      const page = await listFor(approvals, actor, { status, whose, limit: 20, cursor }, now).catch(refuseCursor);
+      const page = await listFor(approvals, actor, { ...WANTED[show], limit: 20, cursor }, now).catch(refuseCursor);
       return pageAnswer(
         200,
         approvalsPage({

@@ -24,10 +24,11 @@ export const listApprovals = defineRoute({
   path: '/api/v1/approvals',
   permission: 'read_state',
   summary:
-    'Approval requests you may see, newest first; the open ones unless asked otherwise. `whose`: `mine` are those you asked for, `to_decide` those that wait for your decision.',
+    'Approval requests you may see, newest first; the open ones unless asked otherwise. `whose`: `mine` are those you asked for, `to_decide` those that wait for your decision. `escalated=true`: only those that people of a later level were asked to decide.',
   query: z.strictObject({
     status: approvalStatus.optional(),
     whose: z.enum(['all', 'mine', 'to_decide']).optional(),
+    escalated: z.literal('true').optional(),
     limit: wholeNumber(1, 100).optional(),
     cursor: cursor.optional(),
   }),

@@ -14,7 +14,7 @@ const field = z.string().max(4096);
 const csrf_token = z.string().max(128);
 
 /** Which requests the list shows: by whose turn it is, or by how they ended. */
-export const approvalsShown = z.enum(['to_decide', 'open', 'mine', 'approved', 'denied', 'expired', 'withdrawn']);
+export const approvalsShown = z.enum(['to_decide', 'open', 'escalated', 'mine', 'approved', 'denied', 'expired', 'withdrawn']);
 export type ApprovalsShown = z.infer<typeof approvalsShown>;
 
 export const showApprovals = defineRoute({

@@ -12,14 +12,14 @@ async function holding(...requests: Approval[]) {
     const opened = { action: 'opened', actor: 'user-1', at: NOW.toISOString(), details: {} };
     await store.create(request, appendToChain(request.approval_id, EMPTY_CHAIN, opened).record);
   }
-  return async (actor: Actor, whose: 'all' | 'mine' | 'to_decide' = 'all', limit = 20) => {
+  return async (actor: Actor, whose: 'all' | 'mine' | 'to_decide' = 'all', limit = 20, escalated = false) => {
     const found: string[] = [];
     let cursor: string | null = null;
     do {
       const page: Awaited<ReturnType<typeof listFor>> = await listFor(
         store,
         actor,
-        { status: 'open', whose, limit, cursor },
+        { status: 'open', whose, escalated, limit, cursor },
         NOW,
       );
       expect(page.items.length).toBeLessThanOrEqual(limit);
@@ -65,5 +65,12 @@ describe('a list of requests', () => {
     expect(await list(approver, 'to_decide')).toEqual([open.approval_id]);
     expect(await list(approver, 'mine')).toEqual([own.approval_id]);
     expect(await list(actorOf(['developer'], 'user-9'), 'to_decide')).toEqual([]);
+  });
+
+  it('of what was escalated has those whose first approvers did not decide in time, of those the reader may see', async () => {
+    const [fresh, late, others] = [askedBy('user-1'), { ...askedBy('user-1'), level: 1 }, { ...askedBy('user-9'), level: 2 }];
+    const list = await holding(fresh, late, others);
+    expect(await list(actorOf(['developer'], 'user-1'), 'all', 20, true)).toEqual([late.approval_id]);
+    expect(await list(actorOf(['approver'], 'user-2'), 'to_decide', 1, true)).toHaveLength(2);
   });
 });

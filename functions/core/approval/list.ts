@@ -10,6 +10,8 @@ import type { ApprovalStore } from './ports.ts';
 interface Wanted {
   readonly status: ApprovalStatus;
   readonly whose: 'all' | 'mine' | 'to_decide';
+  /** Only those that a level of the escalation chain joined. */
+  readonly escalated: boolean;
   readonly limit: number;
   readonly cursor: string | null;
 }
@@ -40,7 +42,7 @@ export async function listFor(
 ): Promise<Page<Approval>> {
   return await visiblePage(
     (left, from) => store.list(wanted.status, left, from),
-    (row) => maySee(actor, row, now) && isWanted(actor, row, wanted.whose, now),
+    (row) => maySee(actor, row, now) && (!wanted.escalated || row.level > 0) && isWanted(actor, row, wanted.whose, now),
     wanted.limit,
     wanted.cursor,
   );

@@ -21,6 +21,7 @@ export function approvalSummaryOf(row: Approval, now: Date): ApprovalSummary {
     created_at: row.created_at,
     expires_at: row.expires_at,
     eligible_approvers: eligibleApproversOf(row, now),
+    escalated_to: row.rule.escalation_chain[row.level - 1]?.name ?? null,
     next_escalation: nextEscalation(row),
   };
 }

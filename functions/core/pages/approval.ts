@@ -75,6 +75,7 @@ ${factsOf([
   ['Stage', `${eligible.stage}: ${eligible.approvals} of ${eligible.required_approvers} agreed`],
   ['Stages', rule.stages.length > 1 ? rule.stages.map((stage) => stage.name).join(', then ') : null],
   ['May decide', who.join('; ') || 'nobody'],
+  ['Joined last', view.escalated_to],
   ['Joins next', next === null ? null : html`${next.level}, ${deadline(next.at, now)}`],
   ['Rule', html`${rule.name} (${view.rule_reasons.map(shown).join('; ')})`],
 ])}</section>`;

@@ -8,6 +8,7 @@ import { deadline, shown, tagOf, timeOf } from './words.ts';
 const TITLES: Readonly<Record<ApprovalsShown, string>> = {
   to_decide: 'For you to decide',
   open: 'Open',
+  escalated: 'Escalated',
   mine: 'Yours',
   approved: 'Approved',
   denied: 'Denied',
@@ -16,6 +17,7 @@ const TITLES: Readonly<Record<ApprovalsShown, string>> = {
 };
 const EMPTY: Partial<Record<ApprovalsShown, string>> = {
   to_decide: 'Nothing waits for you.',
+  escalated: 'Nothing was left undecided for so long that others were asked.',
   mine: 'Nothing you asked for waits for a decision.',
 };
 
@@ -49,7 +51,7 @@ function cardOf(one: ApprovalSummary, now: Date): Html {
 ${shown(one.requester.email || one.requester.user_id)}${one.team === null ? '' : `, ${one.team}`}, ${timeOf(one.created_at)}</p>
 ${
   eligible
-    ? html`<p class="soft">${eligible.stage}: ${String(eligible.approvals)} of ${String(eligible.required_approvers)} agreed; expires ${deadline(one.expires_at, now)}${
+    ? html`<p class="soft">${eligible.stage}: ${String(eligible.approvals)} of ${String(eligible.required_approvers)} agreed${one.escalated_to === null ? '' : `; escalated to ${one.escalated_to}`}; expires ${deadline(one.expires_at, now)}${
         next === null ? '' : html`; ${next.level} joins, ${deadline(next.at, now)}`
       }</p>`
     : ''
