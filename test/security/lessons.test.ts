@@ -270,6 +270,7 @@ const PUBLIC = [
   'login',
   'answerChallenge',
   'refresh',
+  'revokeToken',
   'openPageSession',
   'renewPageSession',
   'beginPageSignIn',

@@ -8,7 +8,7 @@ import { signInWorld } from '../../../test/support/sign-in-world.ts';
 import { sha256 } from '../text/json.ts';
 import { formatKey, makeKey, revokeKey, verifyKey } from './keys.ts';
 import { rememberSignIn } from './remember.ts';
-import { answerChallenge, refreshAccessToken, signIn } from './sign-in.ts';
+import { answerChallenge, refreshAccessToken, revokeToken, signIn } from './sign-in.ts';
 
 // The real one, counted.
 vi.mock('../text/json.ts', { spy: true });
@@ -54,6 +54,17 @@ describe('what is refused costs the same', () => {
     const ofNobody = await attempt('session-99');
     expect(ofNobody).toEqual({ calls: ['sessions.get'], hashes: 2 });
     for (const token of [open, ended]) expect(await attempt(idOf(token))).toEqual(ofNobody);
+  });
+
+  it('for revoking a token nobody was given, and one of a session that ended or by somebody who guesses', async () => {
+    const { parts, effort, enter } = atTheDoor();
+    const [open, ended] = [await enter(), await enter()];
+    const idOf = (token: string) => token.split('_')[1] ?? '';
+    await parts.sessions.end(idOf(ended));
+    const attempt = (token: string) => effort(async () => expect(await revokeToken(parts, token)).toBeNull());
+    const ofNobody = await attempt(`alr_session-99_${'x'.repeat(86)}`);
+    expect(ofNobody).toEqual({ calls: ['sessions.get'], hashes: 1 });
+    for (const token of [ended, `alr_${idOf(open)}_${'x'.repeat(86)}`]) expect(await attempt(token)).toEqual(ofNobody);
   });
 
   it('for a challenge nobody was given and for one whose time is over', async () => {

@@ -316,6 +316,20 @@ export async function refreshAccessToken(
   return isRotated ? { outcome: 'signed_in', tokens: tokensOf(answer.tokens, next), session } : REFUSED;
 }
 
+/**
+ * Ends the session of a refresh token, also of one that was used: whoever found one can. Null for any other text, and for a session that is over;
+ * it costs the same.
+ */
+export async function revokeToken(parts: SignInParts, refreshToken: string): Promise<{ readonly user_id: string } | null> {
+  const [, sessionId, family = ''] = REFRESH_TOKEN_PATTERN.exec(refreshToken) ?? [];
+  const session = sessionId === undefined ? null : await parts.sessions.get(sessionId);
+  const presentedFamily = hashOf(family);
+  if (!session || session.ended || parts.now().toISOString() >= session.expires_at) return null;
+  if (!isSame(presentedFamily, session.family_sha256)) return null;
+  await endFor(parts, session, 'token_revoked');
+  return { user_id: session.user_id };
+}
+
 /** The pool says again who somebody is; refused when anything has taken their session from them meanwhile. */
 export async function askAgain(
   parts: SignInParts,
