@@ -202,6 +202,11 @@ function* roleProblems({ security, humans, access }: Files): Generator<Configura
   if (access.content.monitoring.responses.low.length > 0) {
     yield access.problem(['monitoring', 'responses', 'low'], 'an empty list: no anomaly is low', 'responses');
   }
+  const { access_token_ttl: accessSeconds, refresh_token_ttl: refreshSeconds } = access.content.authentication.jwt;
+  if (refreshSeconds <= accessSeconds) {
+    const reason = `more than access_token_ttl (${accessSeconds}): the user pool takes no other`;
+    yield access.problem(['authentication', 'jwt', 'refresh_token_ttl'], reason);
+  }
   const { providers, public_url: publicUrl } = access.content.authentication.sso;
   if (providers.length > 0 && publicUrl === undefined) {
     yield access.problem(['authentication', 'sso', 'public_url'], 'the address providers send people back to', 'nothing');
