@@ -305,6 +305,11 @@ describe('a response', () => {
     expect(await meOf(user)).toBe(401);
     expect((await reverse(response.body)).status).toBe(200);
     expect(await meOf(user)).toBe(401);
+    const { response_id } = response.body;
+    for (const type of ['security_response', 'response_reversed'])
+      expect(await eventsOf(`event_type=${type}&user_id=${user.user_id}`), type).toMatchObject([
+        { endpoint: 'require_sign_in', severity: 'medium', source_ip: '127.0.0.1', details: { response_id, automatic: false } },
+      ]);
   });
 
   it('is refused where it cannot be, and where it would hit the one who asks', async () => {

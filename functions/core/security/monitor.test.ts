@@ -116,6 +116,12 @@ describe('the watch', () => {
     );
     expect(seen.items).toMatchObject([{ severity: 'critical', endpoint: 'account_spray' }]);
     expect(here.stores.audit.map(({ action, actor }) => [action, actor])).toEqual([['responded', 'airlock']]);
+    const done = await here.stores.events.list(
+      { event_type: 'security_response', from: NOW.toISOString(), to: later(600).toISOString() },
+      10,
+      null,
+    );
+    expect(done.items).toMatchObject([{ endpoint: 'block_address', source_ip: '203.0.113.9', details: { automatic: true } }]);
   });
 
   it('blocks a network of IPv6 as any other, and goes on after it', async () => {

@@ -3,7 +3,7 @@ import type { ResponseKind, SecurityEvent, SecurityResponse, Severity } from '..
 import type { Page } from '../page.ts';
 import { sha256 } from '../text/json.ts';
 import { type Anomaly, type AnomalyLimits, detectAnomalies } from './anomalies.ts';
-import { eventOf } from './events.ts';
+import { eventOf, eventOfResponse } from './events.ts';
 import type { SecurityEventStore } from './ports.ts';
 import { carryOut, isInForce, type ResponseParts, respond, type Standing, subjectName, whyNot } from './responses.ts';
 
@@ -121,7 +121,9 @@ async function triggerSecurityResponse(
     await attempts.at(`${anomaly.rule}: ${kind}`, async () => {
       const known = [...standing.known, ...made];
       const response = await respondOnce(parts, kind, anomaly, { ...standing, known }, now);
-      if (response) made.push(response);
+      if (!response) return;
+      made.push(response);
+      await parts.events.add(eventOfResponse('security_response', response, anomaly.source_ip, now));
     });
   }
   return made;
