@@ -459,7 +459,7 @@ export class AirlockFunctions extends Construct {
         ...this.#table('AUDIT'),
         AUDIT_BUCKET: auditBucket.bucketName,
       },
-      // An hour of 400 000 records takes a gigabyte (docs/architecture.md).
+      // An hour of a million records takes 1.6 GB (docs/architecture.md).
       3008,
     );
     tables.audit.allow(anchor.lambda, 'Query');
