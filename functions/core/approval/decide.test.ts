@@ -263,6 +263,16 @@ describe('conditions', () => {
     expect(decided(one, approverNamed('user-3'))).toMatchObject({ status: 'open' });
   });
 
+  it('that are denied by who agreed before take that agreement back: nobody is of two minds at once', () => {
+    let request: Approval = requestOf({ stages: [stage(2)], denial: 'majority' });
+    request = decided(request, approver);
+    request = decided(request, approverNamed('user-3'), wanted, NOW, { tightened: tighter });
+    request = decided(request, approver, { decision: 'deny', digest: tighter.digest });
+    request = decided(request, approverNamed('user-4'));
+    expect(request.status).toBe('open');
+    expect(decided(request, approverNamed('user-5'))).toMatchObject({ status: 'approved', approved_digest: approve.digest });
+  });
+
   it('can be agreed to by whoever agreed to what was shown', () => {
     const first = decided(request, approver);
     const second = decided(first, approverNamed('user-3'), wanted, NOW, { tightened: tighter });

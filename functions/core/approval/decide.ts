@@ -6,7 +6,7 @@ import type { Approval, ApprovalVersion, Decision, DecisionRequest, OpenApproval
 import type { ApiErrorCode } from '../../contracts/errors.ts';
 import type { ApprovalChange } from './change.ts';
 import { expiryOf } from './clocks.ts';
-import { capacityOf, eligibleNow, nameOf, type Person } from './eligibility.ts';
+import { capacityOf, eligibleNow, isTakenBack, nameOf, type Person } from './eligibility.ts';
 import { audienceOf, toEverybody } from './notices.ts';
 import { wantsSecondFactor } from './second-factor.ts';
 import { grantProblem } from './standing.ts';
@@ -124,10 +124,12 @@ function conditionsProblem(
   return null;
 }
 
-/** Distinct people of a stage who agreed to a digest: one decision each, and none counted twice. */
+/** Distinct people of a stage who agree to a digest: one decision each, and none counted twice. */
 export const agreedTo = (request: Approval, digest: string): number =>
-  request.decisions.filter((made) => made.stage === request.stage && made.decision === 'approve' && made.digest === digest)
-    .length;
+  request.decisions.filter(
+    (made) =>
+      made.stage === request.stage && made.decision === 'approve' && made.digest === digest && !isTakenBack(request, made),
+  ).length;
 
 function withDecision(request: OpenApproval, { decision, digest, decided_at: at }: Decision): Approval {
   const { stages, denial } = request.rule;

@@ -66,6 +66,14 @@ export const isEligible = (request: Approval, person: Person): boolean =>
 export const hasDecided = (request: Approval, person: Named, digest: string): boolean =>
   request.decisions.some((made) => concerns(made, person) && !(isAgreement(made) && isOfAnother(request, made, digest)));
 
+/** Agreed to one version and denied another since: a denial is about the request, and takes the agreement back. */
+export const isTakenBack = (request: Approval, made: Decision): boolean =>
+  [made.approver, made.on_behalf_of].some(
+    (voice) =>
+      voice !== null &&
+      request.decisions.some((other) => other.decision === 'deny' && other.stage === made.stage && concerns(other, voice)),
+  );
+
 const concerns = (made: Decision, person: Named): boolean =>
   isSame(made.approver, person) || (made.on_behalf_of !== null && isSame(made.on_behalf_of, person));
 const isAgreement = (made: Decision): boolean => made.decision === 'approve';

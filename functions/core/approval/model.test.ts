@@ -29,7 +29,7 @@ interface Model {
   stageSince: number;
   settled: string | null;
   /** Persons (not accounts) whose voice was heard, by stage; a voice is the speaker's and the place's they spoke in. */
-  readonly agreed: { stage: number; digest: string; voices: string[] }[];
+  agreed: { stage: number; digest: string; voices: string[] }[];
   denied: number[];
   status: Approval['status'];
 }
@@ -141,6 +141,10 @@ class Decide implements fc.Command<Model, Real> {
     const required = this.shape.stages[model.stage]?.required ?? 0;
     if (this.answer === 'deny') {
       model.denied.push(model.stage);
+      // Whoever denies does not agree any more to anything in this stage.
+      model.agreed = model.agreed.filter(
+        (one) => one.stage !== model.stage || !one.voices.some((voice) => voices.includes(voice)),
+      );
       const denials = model.denied.filter((stage) => stage === model.stage).length;
       if (this.shape.denial === 'ends' || denials >= required) model.status = 'denied';
     } else {
