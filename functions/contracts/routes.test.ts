@@ -14,6 +14,7 @@ const NOTHING_TO_GUESS = [
   'health',
   'refresh',
   'renewPageSession',
+  'revokeToken',
   'showLink',
   'showSignIn',
   'signOutOnPage',

@@ -16,7 +16,7 @@ import {
   withdrawApproval,
 } from './routes/approvals.ts';
 import { listAudit } from './routes/audit.ts';
-import { answerChallenge, login, logout, refresh, revokeSessions } from './routes/auth.ts';
+import { answerChallenge, login, logout, refresh, revokeSessions, revokeToken } from './routes/auth.ts';
 import { cancelExecution, execute, getEvents, getExecution, getFile, listExecutions } from './routes/executions.ts';
 import { createUpload } from './routes/files.ts';
 import { health } from './routes/health.ts';
@@ -70,6 +70,7 @@ export const ROUTES_OF_FUNCTION = {
     login,
     answerChallenge,
     refresh,
+    revokeToken,
     logout,
     revokeSessions,
     openPageSession,

@@ -6,6 +6,8 @@ import middy from '@middy/core';
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from 'aws-lambda';
 import { z } from 'zod';
 import { BODY_MAX_BYTES, type RouteContract } from '../contracts/route.ts';
+import { refresh } from '../contracts/routes/auth.ts';
+import { renewPageSession } from '../contracts/routes/page-session.ts';
 import type { Actor } from '../core/identity/actor.ts';
 import { authorize } from '../core/identity/authorize.ts';
 import { keyNetworkOf } from '../core/identity/key-networks.ts';
@@ -19,7 +21,7 @@ import { log } from './log.ts';
 import { asOfPage, formText, isJustNotSignedIn, readForm, refusedPage } from './pages.ts';
 import { type CountingSettings, type RequestLimits, requestLimits } from './rate-limits.ts';
 import { type Visits, visitsBy } from './visits.ts';
-import { type Watch, watchOver } from './watch.ts';
+import { type Arrival, isSignedInAdmin, type Watch, watchOver } from './watch.ts';
 
 type ParsedBy<S> = S extends z.ZodType ? z.output<S> : undefined;
 
@@ -107,8 +109,9 @@ export function apiHandler(settings: Settings, routes: readonly Route[]) {
       // A flood from one address must not become as many reads.
       limits.recall(event, found?.contract);
       const arrival = await watch.arrive(event.headers['x-airlock-client-address'] ?? '');
+      if (arrival.blocked && !mayBeAnAdmins(found?.contract)) throw arrival.blocked;
       if (!found) {
-        await limits.count(event, undefined, arrival, null);
+        await limits.count(event, undefined, arrival.weight, null);
         throw new ApiError('not_found', 'There is no such resource.');
       }
       const { actor, answer, headers } = await serve(found, event, arrival, { authenticate, visits, limits, watch, callers });
@@ -148,8 +151,20 @@ interface Guards {
   readonly callers: WeakMap<APIGatewayProxyEventV2, Actor>;
 }
 
-/** `arrival`: for how many requests of its address this one counts. */
-async function serve(found: Route, event: APIGatewayProxyEventV2, arrival: number, guards: Guards) {
+/** A false alarm must not lock out the one who could take it back: from a blocked address an admin's session goes on. */
+const mayBeAnAdmins = (contract: RouteContract | undefined): boolean =>
+  contract !== undefined && (contract.permission !== 'public' || GOING_ON.has(contract.id));
+const GOING_ON: ReadonlySet<string> = new Set([refresh.id, renewPageSession.id]);
+
+/** Everybody else hears the same there, whatever they show. */
+async function adminOr(blocked: ApiError, coming: Promise<Authenticated>): Promise<Authenticated> {
+  const caller = await coming.catch(() => null);
+  await caller?.noted;
+  if (!caller || !isSignedInAdmin(caller.actor)) throw blocked;
+  return caller;
+}
+
+async function serve(found: Route, event: APIGatewayProxyEventV2, { weight: arrival, blocked }: Arrival, guards: Guards) {
   const { contract } = found;
   const { limits, watch, callers } = guards;
   const clientAddress = event.headers['x-airlock-client-address'] ?? '';
@@ -159,7 +174,8 @@ async function serve(found: Route, event: APIGatewayProxyEventV2, arrival: numbe
       await limits.count(event, contract, arrival, null);
       throw error;
     });
-  const caller = contract.permission === 'public' ? null : await orCounted(callerOf(contract, event, clientAddress, guards));
+  const coming = contract.permission === 'public' ? null : callerOf(contract, event, clientAddress, guards);
+  const caller = coming && (await orCounted(blocked ? adminOr(blocked, coming) : coming));
   try {
     const actor = caller?.actor ?? null;
     if (actor) callers.set(event, actor);

@@ -1,10 +1,10 @@
 /** The one way to change a request on somebody's behalf, whichever channel they came by: what they may see, then what is decided, then what follows. */
 import { taskTokens } from '../adapters/sfn/machine.ts';
 import type { Approval } from '../contracts/approval.ts';
-import { maySee } from '../core/approval/access.ts';
 import { updateApproval } from '../core/approval/change.ts';
 import type { ChangeOutcome } from '../core/approval/decide.ts';
 import type { ApprovalStore } from '../core/approval/ports.ts';
+import { seenRequest as seen } from '../core/approval/seen.ts';
 import type { ExecutionStore } from '../core/execution/ports.ts';
 import type { Actor } from '../core/identity/actor.ts';
 import { ApiError } from './errors.ts';
@@ -20,17 +20,10 @@ interface Parts {
 }
 
 export function approvalChanges({ approvals, executions }: Parts) {
-  /** The request of a just submitted execution is opened by its machine a moment later; whoever was told its id need not know that. */
   async function seenRequest(actor: Actor, approvalId: string): Promise<Approval> {
-    for (let tries = 0; tries < OPENING_TRIES; tries += 1) {
-      const row = await approvals.get(approvalId);
-      if (row && !maySee(actor, row, clock.now())) break;
-      if (row) return row;
-      const execution = await executions?.get(approvalId.replace(/^apr_/, 'exec_'));
-      if (execution?.phase !== 'awaiting_approval') break;
-      await wait(OPENING_PAUSE_MS);
-    }
-    throw notFound();
+    const row = await seen({ approvals, executions, now: clock.now, wait }, actor, approvalId);
+    if (!row) throw notFound();
+    return row;
   }
 
   /** Makes a change of a request that the actor may see; what refuses it is the answer. */
@@ -53,8 +46,5 @@ export function approvalChanges({ approvals, executions }: Parts) {
 
   return { seenRequest, change };
 }
-
-const OPENING_TRIES = 20;
-const OPENING_PAUSE_MS = 100;
 
 export const notFound = (): ApiError => new ApiError('not_found', 'There is no such resource, or it is not yours.');

@@ -4,6 +4,7 @@ import { dynamoHolders, dynamoIdentities } from '../adapters/dynamo/identities.t
 import { dynamoPageSessions } from '../adapters/dynamo/page-sessions.ts';
 import type { IdentityRecord } from '../contracts/identity.ts';
 import { type Actor, permissionsOf } from '../core/identity/actor.ts';
+import { authenticateJwt, type TokenClaims } from '../core/identity/authenticate.ts';
 import { type HolderStore, standingOf } from '../core/identity/current.ts';
 import { keyNetworkOf } from '../core/identity/key-networks.ts';
 import { permissionsOfKey } from '../core/identity/key-scope.ts';
@@ -65,29 +66,32 @@ export function authentication(settings: Settings): Authenticate {
 }
 
 function tokenAuthentication(settings: Settings): (token: string) => Promise<Authenticated> {
-  const holderOf = holders(settings);
-  const { roles: granted } = readConfiguration().security.authorization;
+  const { authentication: rules, authorization } = readConfiguration().security;
   const verifier = CognitoJwtVerifier.create(
     { userPoolId: settings.USER_POOL_ID, clientId: settings.USER_POOL_CLIENT_ID, tokenUse: 'access' },
     { jwksCache: poolKeys(settings.IDENTITY_TABLE) },
   );
+  const verify = async (token: string): Promise<TokenClaims | null> => {
+    try {
+      const { sub, origin_jti, jti, iat } = await verifier.verify(token);
+      return { user_id: sub, session_id: origin_jti, token_id: jti, issued_at: new Date(iat * 1000).toISOString() };
+    } catch (error) {
+      if (error instanceof ApiError) throw error;
+      return null;
+    }
+  };
+  const parts = { verify, holders: holderStore(settings), granted: authorization.roles };
 
   return async (token) => {
-    const claims = await verifier.verify(token).catch((error: unknown) => {
-      if (error instanceof ApiError) throw error;
-      throw notValid();
-    });
-    const shown = { session_id: claims.origin_jti, issued_at: new Date(claims.iat * 1000).toISOString() };
-    const { identity, second_factor } = await holderOf(claims.sub, shown);
-    const { user_id, email, roles, teams, trusted_agent, owner_id } = identity;
-    const actor: Actor = {
-      ...{ user_id, email, roles, teams, trusted_agent, owner_id },
-      permissions: permissionsOf(roles, granted),
-      credential: { kind: 'token', token_id: claims.jti, ...shown, second_factor },
-    };
-    return { actor, headers: {}, noted: NOTHING_TO_NOTE };
+    const answer = await authenticateJwt(parts, token, { mfaRoles: rules.mfa.required_for_roles, now: clock.now() });
+    if (answer.outcome === 'refused') throw notValid();
+    if (answer.outcome === 'second_factor_wanted') throw secondFactorWanted();
+    return { actor: answer.actor, headers: {}, noted: NOTHING_TO_NOTE };
   };
 }
+
+const holderStore = (settings: Settings): HolderStore =>
+  dynamoHolders({ identity: settings.IDENTITY_TABLE, ephemera: settings.EPHEMERA_TABLE });
 
 interface Holder {
   readonly identity: IdentityRecord;
@@ -96,7 +100,7 @@ interface Holder {
 
 /** Whoever holds this session, if it still counts. */
 function holders(settings: Settings) {
-  const store: HolderStore = dynamoHolders({ identity: settings.IDENTITY_TABLE, ephemera: settings.EPHEMERA_TABLE });
+  const store = holderStore(settings);
   const mfaRoles = readConfiguration().security.authentication.mfa.required_for_roles;
   return async (userId: string, shown: { session_id: string; issued_at: string }): Promise<Holder> => {
     const { identity, session } = await store.get(userId, shown.session_id);

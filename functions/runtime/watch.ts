@@ -6,7 +6,7 @@ import type { ApiErrorCode } from '../contracts/errors.ts';
 import { ADMIN_ROLE } from '../contracts/identity.ts';
 import type { RouteContract } from '../contracts/route.ts';
 import type { ResponseKind, ResponseSubject, SecurityEventType, Severity } from '../contracts/security-event.ts';
-import type { Actor } from '../core/identity/actor.ts';
+import { type Actor, isVisitor } from '../core/identity/actor.ts';
 import { networkOf } from '../core/limits/buckets.ts';
 import { accountDigest, eventOf, type SecurityEventDraft } from '../core/security/events.ts';
 import { subjectName } from '../core/security/responses.ts';
@@ -16,9 +16,14 @@ import { log, unreadableRow } from './log.ts';
 import { accountIn } from './rate-limits.ts';
 import { clock } from './system.ts';
 
+export interface Arrival {
+  readonly weight: number;
+  readonly blocked: ApiError | null;
+}
+
 export interface Watch {
-  /** Refuses whoever comes from a blocked address; otherwise how much each of its requests counts. */
-  arrive(address: string): Promise<number>;
+  /** How much each request of the address counts, and, where it is blocked, the refusal for all but an admin who signed in. */
+  arrive(address: string): Promise<Arrival>;
   /** Refuses a suspended key; otherwise how much each request of this caller counts. */
   admit(actor: Actor, address: string): Promise<number>;
   /** Counts a refusal. */
@@ -43,6 +48,10 @@ const NOTICED: Partial<Record<ApiErrorCode, { readonly type: SecurityEventType; 
   too_many_requests: { type: 'rate_limit_exceeded', severity: 'low' },
 };
 
+/** A key may be in other hands, and would bring their address a day of safety, or a way past a block; so would a link. */
+export const isSignedInAdmin = (actor: Actor): boolean =>
+  actor.credential.kind !== 'api_key' && !isVisitor(actor) && actor.roles.includes(ADMIN_ROLE);
+
 export function watchOver(settings: { readonly SECURITY_TABLE: string }): Watch {
   const restrictions = dynamoRestrictions(settings.SECURITY_TABLE);
   const adminAddresses = dynamoAdminAddresses(settings.SECURITY_TABLE);
@@ -66,8 +75,7 @@ export function watchOver(settings: { readonly SECURITY_TABLE: string }): Watch 
 
   async function noteAdmin(actor: Actor, address: string): Promise<void> {
     const now = clock.now();
-    // A key may be in other hands, and would bring their address a day of safety.
-    if (actor.credential.kind === 'api_key' || !actor.roles.includes(ADMIN_ROLE)) return;
+    if (!isSignedInAdmin(actor)) return;
     if (now.getTime() - (notedAt.get(address) ?? 0) < NOTED_EVERY_MS) return;
     if (notedAt.size >= MOST_CACHED) notedAt.clear();
     notedAt.set(address, now.getTime());
@@ -78,11 +86,12 @@ export function watchOver(settings: { readonly SECURITY_TABLE: string }): Watch 
     async arrive(address) {
       const kinds = await holding({ address: networkOf(address) });
       const blockedUntil = kinds.get('block_address');
-      if (blockedUntil === undefined) return weightOf(kinds);
+      if (blockedUntil === undefined) return { weight: weightOf(kinds), blocked: null };
       const seconds = Math.max(1, Math.ceil((Date.parse(blockedUntil) - clock.now().getTime()) / 1000));
-      throw new ApiError('forbidden', `Requests from this address are refused until ${blockedUntil}.`, {
+      const blocked = new ApiError('forbidden', `Requests from this address are refused until ${blockedUntil}.`, {
         headers: { 'retry-after': String(seconds) },
       });
+      return { weight: weightOf(kinds), blocked };
     },
 
     async admit(actor, address) {

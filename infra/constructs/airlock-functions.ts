@@ -450,6 +450,7 @@ export class AirlockFunctions extends Construct {
     signIn.maySignOut(monitor);
     tables.identity.allow(monitor.lambda, 'GetItem');
     this.#mayRespond(monitor);
+    this.#mayMail(monitor);
 
     const { auditBucket } = this.#props.data;
     const anchor = this.#add(
@@ -460,7 +461,7 @@ export class AirlockFunctions extends Construct {
         ...this.#table('AUDIT'),
         AUDIT_BUCKET: auditBucket.bucketName,
       },
-      // An hour of 400 000 records takes a gigabyte (docs/architecture.md).
+      // An hour of a million records takes 1.6 GB (docs/architecture.md).
       3008,
     );
     tables.audit.allow(anchor.lambda, 'Query');

@@ -36,6 +36,7 @@ const WATCHED: readonly FunctionName[] = [
   'events/jwks-refresher',
   'events/key-rotation',
   'events/security-monitor',
+  'events/audit-anchor',
   'tasks/advance-approval',
   'tasks/issue-ticket',
   'tasks/record',

@@ -1,6 +1,7 @@
 import { Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
 import type { Distribution } from 'aws-cdk-lib/aws-cloudfront';
 import { Effect, PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { CfnDelivery, CfnDeliveryDestination, CfnDeliverySource } from 'aws-cdk-lib/aws-logs';
 import { BlockPublicAccess, Bucket, BucketEncryption } from 'aws-cdk-lib/aws-s3';
 import { Construct } from 'constructs';
@@ -31,9 +32,13 @@ const FIELDS = [
 
 /** The front door's own log, in the form in which one chooses what it holds: the older one always has the query. */
 export class FrontDoorLog extends Construct {
-  constructor(scope: Construct, id: string, { distribution }: { readonly distribution: Distribution }) {
+  constructor(
+    scope: Construct,
+    id: string,
+    { distribution, encryptionKey }: { readonly distribution: Distribution; readonly encryptionKey: IKey },
+  ) {
     super(scope, id);
-    const bucket = this.#bucket();
+    const bucket = this.#bucket(encryptionKey);
     const source = new CfnDeliverySource(this, 'Source', {
       name: 'airlock-front-door',
       logType: 'ACCESS_LOGS',
@@ -53,11 +58,13 @@ export class FrontDoorLog extends Construct {
     if (bucket.policy) delivery.node.addDependency(bucket.policy);
   }
 
-  #bucket(): Bucket {
+  #bucket(encryptionKey: IKey): Bucket {
     const { account, region, partition } = Stack.of(this);
     const bucket = new Bucket(this, 'Bucket', {
       blockPublicAccess: BlockPublicAccess.BLOCK_ALL,
-      encryption: BucketEncryption.S3_MANAGED,
+      encryption: BucketEncryption.KMS,
+      encryptionKey,
+      bucketKeyEnabled: true,
       enforceSSL: true,
       lifecycleRules: [{ expiration: Duration.days(90) }],
       removalPolicy: RemovalPolicy.RETAIN,

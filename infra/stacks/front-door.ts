@@ -17,6 +17,7 @@ import {
   ViewerProtocolPolicy,
 } from 'aws-cdk-lib/aws-cloudfront';
 import { HttpOrigin } from 'aws-cdk-lib/aws-cloudfront-origins';
+import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { CfnWebACL } from 'aws-cdk-lib/aws-wafv2';
 import type { Construct } from 'constructs';
 import { FrontDoorLog } from '../constructs/front-door-log.ts';
@@ -26,6 +27,7 @@ interface Props extends StackProps {
   readonly http: HttpApi;
   readonly live: WebSocketApi;
   readonly frontDoorSecret: string;
+  readonly encryptionKey: IKey;
 }
 
 /** Requests of one address in five minutes; what a signed-in caller may do is the API's own to limit. */
@@ -71,7 +73,7 @@ export class FrontDoorStack extends Stack {
         '/api/v1/ws/*': behavior(live, this.#edgeFunction('Socket', IDENTIFY_AND_REWRITE_SOCKET)),
       },
     });
-    new FrontDoorLog(this, 'Log', { distribution });
+    new FrontDoorLog(this, 'Log', { distribution, encryptionKey: props.encryptionKey });
     new CfnOutput(this, 'Url', { value: Fn.join('', ['https://', distribution.distributionDomainName]) });
   }
 

@@ -50,6 +50,7 @@ export async function productionStage(app: App, stage: Stage, { bundleOf, config
     http: application.http.api,
     live: application.live.api,
     frontDoorSecret: data.frontDoorSecret,
+    encryptionKey: data.encryptionKey,
     env,
   });
   acknowledgeFindings(app);

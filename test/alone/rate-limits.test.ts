@@ -92,6 +92,12 @@ describe('a caller', () => {
     expect(endpoint?.remaining).toBe(perMinute - (endpoint?.current_usage ?? 0));
     expect(Date.parse(endpoint?.reset_time ?? '')).toBeGreaterThan(Date.now());
 
+    const noticed = await other.call<{ events: SecurityEvent[] }>(
+      'GET',
+      `/api/v1/security/events?event_type=rate_limit_exceeded&user_id=${one.user_id}`,
+    );
+    expect(noticed.body.events[0]).toMatchObject({ endpoint: 'getRateLimits', severity: 'low', source_ip: '127.0.0.1' });
+
     const reset = await other.call<RateLimitStatus>('POST', `${PATH}/reset`, { user_id: one.user_id });
     expect(reset.body.limits.map((limit) => limit.current_usage)).toEqual(reset.body.limits.map(() => 0));
     expect((await limitsOf(one, 'address=192.0.2.1')).status).toBe(200);

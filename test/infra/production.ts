@@ -52,6 +52,7 @@ export function productionApp(account?: string) {
     http: application.http.api,
     live: application.live.api,
     frontDoorSecret: data.frontDoorSecret,
+    encryptionKey: data.encryptionKey,
   });
   return { app, stacks: { data, network, application, frontDoor } };
 }

@@ -483,8 +483,8 @@ describe('who may do what', () => {
     expect(textOf(denied.NotResource)).toMatch(/^<Data\w+\.Arn>\/uploads\/\*$/);
   });
 
-  it('mail is sent by one function, under the one address that the configuration names; text messages only where it names numbers', () => {
-    expect(whoMay('ses:SendEmail')).toEqual(['events/key-rotation', 'events/send-notifications']);
+  it('mail is sent by three functions, under the one address that the configuration names; text messages only where it names numbers', () => {
+    expect(whoMay('ses:SendEmail')).toEqual(['events/key-rotation', 'events/security-monitor', 'events/send-notifications']);
     const sending = [...permissions().values()].flat().find((statement) => actionsOf(statement).includes('ses:SendEmail'));
     expect(sending?.Condition).toEqual({ StringEquals: { 'ses:FromAddress': 'approvals@airlock.example.com' } });
     expect(whoMay('sns:Publish')).toEqual([]);
@@ -660,6 +660,7 @@ describe('what cannot be handled is kept', () => {
       'dead-letters',
       'events-approval-changed-errors',
       'events-approval-notify-errors',
+      'events-audit-anchor-errors',
       'events-execution-changed-errors',
       'events-jwks-refresher-errors',
       'events-keeper-errors',
@@ -751,6 +752,53 @@ describe('the front door', () => {
     const [account] = Object.keys(templates.application.findResources('AWS::ApiGateway::Account'));
     expect(account).toBeDefined();
     expect(stage?.DependsOn).toContain(account);
+  });
+});
+
+describe('what is said and kept', () => {
+  const keyIn = (value: unknown): boolean => /KeyOf|EncryptionKey|Key[0-9A-F]{8}/.test(JSON.stringify(value ?? ''));
+
+  it('comes and goes over TLS alone, and browsers are told to keep to it', () => {
+    const [distribution] = Object.values(templates.frontDoor.findResources('AWS::CloudFront::Distribution')) as Resource[];
+    const { DefaultCacheBehavior, CacheBehaviors } = distribution?.Properties.DistributionConfig ?? {};
+    expect(CacheBehaviors).toHaveLength(2);
+    for (const behavior of [DefaultCacheBehavior, ...CacheBehaviors]) {
+      expect(behavior.ViewerProtocolPolicy, behavior.PathPattern).toBe('https-only');
+      expect(behavior.ResponseHeadersPolicyId, behavior.PathPattern).toBeDefined();
+    }
+    const [[, policy] = [], ...more] = resources('AWS::CloudFront::ResponseHeadersPolicy');
+    expect(more).toEqual([]);
+    expect(policy?.Properties.ResponseHeadersPolicyConfig.SecurityHeadersConfig).toMatchObject({
+      StrictTransportSecurity: { AccessControlMaxAgeSec: 365 * 86_400, IncludeSubdomains: true, Override: true },
+      ContentTypeOptions: { Override: true },
+      FrameOptions: { FrameOption: 'DENY', Override: true },
+      ContentSecurityPolicy: { ContentSecurityPolicy: "default-src 'none'; frame-ancestors 'none'" },
+    });
+    expect(policy?.Properties.ResponseHeadersPolicyConfig.CorsConfig).toBeUndefined();
+    for (const [id, api] of resources('AWS::ApiGatewayV2::Api')) expect(api.Properties.CorsConfiguration, id).toBeUndefined();
+  });
+
+  it.each([
+    ['AWS::DynamoDB::GlobalTable', (it: Resource) => it.Properties.Replicas[0].SSESpecification?.KMSMasterKeyId],
+    [
+      'AWS::S3::Bucket',
+      (it: Resource) =>
+        it.Properties.BucketEncryption?.ServerSideEncryptionConfiguration[0].ServerSideEncryptionByDefault.KMSMasterKeyID,
+    ],
+    ['AWS::Logs::LogGroup', (it: Resource) => it.Properties.KmsKeyId],
+    ['AWS::SQS::Queue', (it: Resource) => it.Properties.KmsMasterKeyId],
+    ['AWS::SNS::Topic', (it: Resource) => it.Properties.KmsMasterKeyId],
+    ['AWS::SecretsManager::Secret', (it: Resource) => it.Properties.KmsKeyId],
+    ['AWS::ElastiCache::ServerlessCache', (it: Resource) => it.Properties.KmsKeyId],
+  ])('lies under a key of its own: every %s', (type, keyOf) => {
+    const found = resources(type);
+    expect(found.length).toBeGreaterThan(0);
+    const without = found.filter(([, one]) => !keyIn(keyOf(one))).map(([id]) => id.replace(/[0-9A-F]{8}$/, ''));
+    // S3 writes its own access logs under no key of ours.
+    expect(without).toEqual(type === 'AWS::S3::Bucket' ? ['data/AccessLogs'] : []);
+    const keys = resources('AWS::KMS::Key');
+    for (const [id, key] of keys)
+      if (key.Properties.KeySpec === undefined) expect(key.Properties.EnableKeyRotation, id).toBe(true);
   });
 });
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { RouteContract } from '../../functions/contracts/route.ts';
+import { BODY_MAX_BYTES, type RouteContract } from '../../functions/contracts/route.ts';
 import { ROUTES_OF_FUNCTION } from '../../functions/contracts/routes.ts';
 import { as, problemOf } from '../support/airlock.ts';
 
@@ -71,6 +71,26 @@ describe('a bad request names field, expectation and what came, and stores nothi
     const developer = await as('developer');
     const listed = await developer.call<{ executions: unknown[] }>('GET', `/api/v1/executions?label=${label}`);
     expect(listed.body.executions).toEqual([]);
+  });
+
+  it('a body larger than its route takes is 413 with both sizes, on every route that takes one', async () => {
+    const admin = await as('admin');
+    const id = '01900000-0000-7000-8000-000000000000';
+    const ids: Record<string, string> = {
+      ...{ execution_id: `exec_${id}`, approval_id: `apr_${id}`, response_id: `rsp_${id}`, user_id: id },
+      standing_approval_id: `std_${'0'.repeat(64)}`,
+    };
+    const taking = (Object.values(ROUTES_OF_FUNCTION).flat() as readonly RouteContract[]).filter(
+      ({ body, page, form }) => body && !page && !form,
+    );
+    expect(taking.length).toBeGreaterThan(15);
+    for (const { method, path, bodyMaxBytes = BODY_MAX_BYTES } of taking) {
+      const at = path.replace(/\{(\w+)\}/g, (_, name: string) => ids[name] ?? name);
+      const body = JSON.stringify({ padding: 'x'.repeat(bodyMaxBytes) });
+      const answer = await admin.call(method, at, body);
+      expect(problemOf(answer), path).toMatchObject({ status: 413, code: 'payload_too_large' });
+      expect(problemOf(answer).detail, path).toContain(`${body.length} bytes; at most ${bodyMaxBytes}`);
+    }
   });
 
   it('another content type is 415, an unknown query parameter 422, a bad cursor 422', async () => {

@@ -12,6 +12,7 @@ import { accountDigest } from '../../functions/core/security/events.ts';
 import { type Answer, as, type Client, call, clientOf, problemOf, status, submit, until } from '../support/airlock.ts';
 import { configuration } from '../support/configuration.ts';
 import { functionNamed, invoke, lambda, output, tables } from '../support/faults.ts';
+import { mailTo } from '../support/inbox.ts';
 import { newUser, signInWith, somebody } from '../support/people.ts';
 
 type Events = { events: SecurityEvent[]; next_cursor: string | null };
@@ -126,6 +127,8 @@ describe('what is noticed', () => {
     const [seen] = await eventsOf(`event_type=credential_copied&user_id=${user.user_id}`);
     expect(seen).toMatchObject({ severity: 'high', endpoint: 'refresh' });
     await until('the end of the sessions', async () => (await meOf(other)) === 401, 5000);
+    const mail = await mailTo(user.email, ({ text }) => text.includes('Your sessions were ended'));
+    expect(mail.text).toContain(user.user_id);
   });
 
   it('is a key in a network it was never used in, also of IPv6: it is slowed down', async () => {
@@ -229,10 +232,32 @@ describe('a response', () => {
     };
     const [slowed, blocked] = [anyAddress(), anyAddress()];
     expect(await leftAt(slowed)).toBe(burst - 1);
-    await respond({ kind: 'slow_down', subject: { address: slowed }, reason: 'too fast' });
+    const slowing = await respond({ kind: 'slow_down', subject: { address: slowed }, reason: 'too fast' });
     await respond({ kind: 'block_address', subject: { address: blocked }, reason: 'an attack' });
     await until('the slowing down', async () => (await leftAt(slowed)) <= burst - 4, 5000);
     await until('the block', async () => (await from(blocked)).statusCode === 403, 5000);
+    expect((await reverse(slowing.body)).status).toBe(200);
+    await until('the end of the slowing down', async () => (await leftAt(slowed)) === burst - 1, 5000);
+  });
+
+  it('that blocks an address keeps out everybody but an admin who is signed in, and lets all in again once taken back', async () => {
+    const [admin, viewer] = [await somebody('admin'), await somebody('viewer')];
+    const made = await admin.call<{ key: string }>('POST', '/api/v1/api-keys', { name: 'x' });
+    const people: [string, Record<string, string>, number, number][] = [
+      ['an admin', { authorization: `Bearer ${admin.token}` }, 200, 200],
+      ['a key of an admin', { 'x-api-key': made.body.key }, 403, 200],
+      ['somebody else', { authorization: `Bearer ${viewer.token}` }, 403, 200],
+      ['nobody', {}, 403, 401],
+    ];
+    const address = anyAddress();
+    const response = await respond({ kind: 'block_address', subject: { address }, reason: 'a false alarm' });
+    const statusOf = async (credential: Record<string, string>) => (await (await callingFrom(credential))(address)).statusCode;
+    await until('the block', async () => (await statusOf({})) === 403, 5000);
+    for (const [name, credential, during] of people) expect(await statusOf(credential), name).toBe(during);
+    expect((await reverse(response.body)).status).toBe(200);
+    // Each process may have it in mind for a second more.
+    for (const [name, credential, , after] of people)
+      await until(`the end of it for ${name}`, async () => (await statusOf(credential)) === after, 5000);
   });
 
   it('about a network of IPv6 is listed like any other, and its limits can be looked at', async () => {
@@ -281,6 +306,11 @@ describe('a response', () => {
     expect(await meOf(user)).toBe(401);
     expect((await reverse(response.body)).status).toBe(200);
     expect(await meOf(user)).toBe(401);
+    const { response_id } = response.body;
+    for (const type of ['security_response', 'response_reversed'])
+      expect(await eventsOf(`event_type=${type}&user_id=${user.user_id}`), type).toMatchObject([
+        { endpoint: 'require_sign_in', severity: 'medium', source_ip: '127.0.0.1', details: { response_id, automatic: false } },
+      ]);
   });
 
   it('is refused where it cannot be, and where it would hit the one who asks', async () => {

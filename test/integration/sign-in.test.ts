@@ -222,6 +222,16 @@ describe('a session', () => {
     }
   });
 
+  it('ends by its refresh token, whoever found it; the answer says nothing of the token', async () => {
+    const user = await somebody('developer');
+    const revoke = (refresh_token: string) => call('POST', '/api/v1/auth/revoke-token', { refresh_token });
+    const madeUp = `alr_${randomUUID()}_${'x'.repeat(86)}`;
+    const answers = [await revoke(madeUp), await revoke(user.refreshToken), await revoke(user.refreshToken)];
+    expect(answers.map(({ status: code, body }) => [code, body])).toEqual(answers.map(() => [200, { valid: false }]));
+    expect(await isIn(user)).toBe(401);
+    expect((await refresh(user.refreshToken)).status).toBe(401);
+  });
+
   it('of a disabled user ends, and cannot be begun again', async () => {
     const admin = await as('admin');
     const user = await somebody('developer');

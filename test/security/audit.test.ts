@@ -33,6 +33,7 @@ const faultsOf = ({ found }: { found: Verification }, where: string): string[] =
 describe('the audit', () => {
   it('tells an auditor what was done, of one thing in order, of all newest first, as JSON and line by line', async () => {
     const auditor = await somebody('auditor');
+    const startedAt = new Date().toISOString();
     const { execution_id: id, requester } = await run({ language: 'bash', code: 'echo audited' });
     const one = await auditor.call<Page>('GET', `/api/v1/audit?entity_id=${id}`);
     const actions = one.body.records.map(({ action }) => action);
@@ -68,6 +69,30 @@ describe('the audit', () => {
       .split('\n')
       .map((line) => JSON.parse(line));
     expect(parsed).toEqual(one.body.records);
+
+    // The whole of a time, page after page, says the same as in JSON at once. Of the time since this began there are at least two.
+    await submit({ language: 'bash', code: 'echo never' });
+    const to = new Date().toISOString();
+    const all = `actor=${requester.user_id}&action=submitted&from=${startedAt}&to=${to}&limit=1`;
+    const exported: AuditRecord[] = [];
+    let next: string | null = null;
+    do {
+      const path: string = `/api/v1/audit?${all}&format=ndjson${next ? `&cursor=${encodeURIComponent(next)}` : ''}`;
+      const page: Response = await fetch(`${status.url}${path}`, { headers: { authorization: `Bearer ${auditor.token}` } });
+      expect(page.status).toBe(200);
+      const text = await page.text();
+      exported.push(...text.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line)])));
+      next = page.headers.get('airlock-next-cursor');
+    } while (next !== null);
+    const whole = await auditor.call<Page>('GET', `/api/v1/audit?${all.replace('limit=1', 'limit=1000')}`);
+    expect(whole.body.next_cursor).toBeNull();
+    expect(exported).toEqual(whole.body.records);
+    expect(exported.length).toBeGreaterThan(1);
+    // Nothing after the end or of another action, and an end before all of it is an empty time.
+    const early = await auditor.call<Page>('GET', `/api/v1/audit?entity_id=${id}&to=${from}`);
+    expect(early.body.records).toEqual([]);
+    const filtered = await auditor.call<Page>('GET', `/api/v1/audit?entity_id=${id}&action=completed`);
+    expect(filtered.body.records.map(({ action }) => action)).toEqual(['completed']);
   });
 
   it('is for auditors and admins, within limits that are named', async () => {

@@ -13,7 +13,7 @@ import { PERMISSIONS, type Permission } from '../../functions/contracts/identity
 import type { RouteContract } from '../../functions/contracts/route.ts';
 import { ROUTES_OF_FUNCTION } from '../../functions/contracts/routes.ts';
 import { formatKey } from '../../functions/core/identity/keys.ts';
-import { type Answer, approve, as, type Client, call, problemOf, status, submit, userOf } from '../support/airlock.ts';
+import { type Answer, as, type Client, call, problemOf, status, userOf } from '../support/airlock.ts';
 import { configuration } from '../support/configuration.ts';
 import { output, settings, tables } from '../support/faults.ts';
 import { createUser, somebody } from '../support/people.ts';
@@ -227,33 +227,8 @@ describe('a route that is not public', () => {
   );
 });
 
+/** What strangers are told of a thing is in of-others.test.ts. */
 describe('what belongs to others', () => {
-  it('cannot be told from what does not exist, whatever one asks of it', async () => {
-    const owner = await as('developer');
-    const execution = await submit({ language: 'python', code: 'print(1)', label: `mine-${randomUUID()}` });
-    await approve(execution);
-    const stranger = await somebody('developer');
-    const asked: [method: string, path: (id: string) => string, body?: unknown][] = [
-      ['GET', (id) => `/api/v1/executions/${id}`],
-      ['GET', (id) => `/api/v1/executions/${id}/events`],
-      ['GET', (id) => `/api/v1/executions/${id}/files/1`],
-      ['POST', (id) => `/api/v1/executions/${id}/cancel`, { reason: 'not mine' }],
-    ];
-    for (const [method, path, body] of asked) {
-      const theirs = await stranger.call(method, path(execution.execution_id), body);
-      const nobodys = await stranger.call(method, path(`exec_${UNKNOWN}`), body);
-      expectRefusal(theirs, 404, path(''));
-      const said = ({ body: problem }: Answer<unknown>) => ({ ...(problem as object), request_id: '' });
-      expect(said(theirs)).toEqual(said(nobodys));
-    }
-    for (const query of [`label=${execution.label}`, '', 'limit=100']) {
-      const listed = await stranger.call<{ executions: unknown[] }>('GET', `/api/v1/executions?${query}`);
-      expect(listed.body.executions).toEqual([]);
-    }
-    const own = await owner.call<{ executions: unknown[] }>('GET', `/api/v1/executions?label=${execution.label}`);
-    expect(own.body.executions).toHaveLength(1);
-  });
-
   it('is seen by the team and by nobody of another, in lists as one by one', async () => {
     const admin = await as('admin');
     const team = `team-${randomUUID().slice(0, 8)}`;

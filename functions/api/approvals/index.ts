@@ -18,7 +18,7 @@ import { capacityOf } from '../../core/approval/eligibility.ts';
 import { listFor, listStandingFor } from '../../core/approval/list.ts';
 import { messagesWithin } from '../../core/approval/message-metrics.ts';
 import { endedWithin, metricsOf } from '../../core/approval/metrics.ts';
-import { addComment, type Delegate, delegate, withdrawByRequester } from '../../core/approval/places.ts';
+import { addComment, type Delegate, delegate, whyNoPlace, withdrawByRequester } from '../../core/approval/places.ts';
 import { revoke } from '../../core/approval/standing.ts';
 import { decidable } from '../../core/approval/versions.ts';
 import { approvalSummaryOf, approvalViewOf } from '../../core/approval/view.ts';
@@ -76,15 +76,14 @@ export const handler = apiHandler(environment, [
   ),
 
   route(routes.delegateApproval, async ({ actor, params, body }) => {
-    const to = await identities.get(body.to);
-    if (!to) {
-      const errors = [{ field: 'body.to', expected: 'the id of a user', received: body.to }];
-      throw new ApiError('validation_failed', 'There is nobody of this id to hand your place to.', { errors });
-    }
     const wanted = { until: body.until ?? null, reason: body.reason ?? null };
-    return await changed(actor, params.approval_id, (request) =>
-      delegate(request, actor, { ...to, mayApprove: mayApprove(to) }, wanted, clock.now()),
-    );
+    return await changed(actor, params.approval_id, async (request) => {
+      const noPlace = whyNoPlace(request, actor, clock.now());
+      if (noPlace) return noPlace;
+      const to = await identities.get(body.to);
+      if (!to || to.disabled || !mayApprove(to)) throw nobodyToHandTo(body.to);
+      return delegate(request, actor, { ...to, mayApprove: true }, wanted, clock.now());
+    });
   }),
 
   route(routes.commentOnApproval, async ({ actor, params, body }) =>
@@ -147,6 +146,12 @@ export const handler = apiHandler(environment, [
 
 const mayApprove = ({ roles }: IdentityRecord): boolean =>
   permissionsOf(roles, configuration.security.authorization.roles).includes('approve');
+
+/** Of this id or not: whoever may not approve is not told apart from nobody. */
+const nobodyToHandTo = (userId: string): ApiError =>
+  new ApiError('validation_failed', 'There is nobody of this id who may approve.', {
+    errors: [{ field: 'body.to', expected: 'the id of somebody who may approve', received: userId }],
+  });
 
 /** People know each other by address; whoever may not approve is not told apart from nobody. */
 async function delegateOf(email: string): Promise<Delegate | null> {

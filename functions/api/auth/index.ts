@@ -15,6 +15,7 @@ import {
   endAllSessions,
   endSession,
   refreshAccessToken,
+  revokeToken,
   type SignInAnswer,
   signIn,
 } from '../../core/identity/sign-in.ts';
@@ -87,6 +88,12 @@ export const handler = apiHandler(environment, [
     const { status, body: given } = answered(answer);
     if (status !== 200) throw refused();
     return ok(given);
+  }),
+
+  route(routes.revokeToken, async ({ body }) => {
+    const ended = await revokeToken(parts, body.refresh_token);
+    if (ended) await closeConnections(ended);
+    return ok({ valid: false as const });
   }),
 
   route(routes.logout, async (request) => {

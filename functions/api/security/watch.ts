@@ -4,7 +4,7 @@ import { invokeLater } from '../../adapters/lambda/invoke.ts';
 import * as routes from '../../contracts/routes/security.ts';
 import type { SecurityResponse } from '../../contracts/security-event.ts';
 import { networkOf } from '../../core/limits/buckets.ts';
-import { eventOf } from '../../core/security/events.ts';
+import { eventOfResponse } from '../../core/security/events.ts';
 import { misfit, respond, reverse } from '../../core/security/responses.ts';
 import { ok, type Route, route } from '../../runtime/api-handler.ts';
 import { readConfiguration } from '../../runtime/configuration.ts';
@@ -85,7 +85,7 @@ export function watchRoutes(settings: {
         now,
       );
       if (!made) throw new Error('an id came twice');
-      await tell('security_response', made, clientAddress, now);
+      await events.add(eventOfResponse('security_response', made, own, now));
       return { status: 201 as const, body: viewOf(made) };
     }),
 
@@ -95,28 +95,11 @@ export function watchRoutes(settings: {
       const now = clock.now();
       const after = await reverse(responses, before, { actor: actor.user_id, reason: body.reason }, now);
       if (after === 'conflict') throw new ApiError('conflict', 'Somebody reversed it at the same moment. Look at it again.');
-      if (before.reversed_at === null) await tell('response_reversed', after, clientAddress, now);
+      if (before.reversed_at === null)
+        await events.add(eventOfResponse('response_reversed', after, networkOf(clientAddress), now));
       return ok(viewOf(after));
     }),
   ];
-
-  async function tell(
-    event_type: 'security_response' | 'response_reversed',
-    { kind, subject, response_id }: SecurityResponse,
-    clientAddress: string,
-    now: Date,
-  ): Promise<void> {
-    const draft = {
-      event_type,
-      source_ip: networkOf(clientAddress),
-      user_id: subject.user_id ?? null,
-      key_id: subject.key_id ?? null,
-      endpoint: kind,
-      severity: 'medium' as const,
-      details: { response_id },
-    };
-    await events.add(eventOf(draft, now));
-  }
 }
 
 const viewOf = ({ audit_length: _, audit_head: __, ...response }: SecurityResponse) => response;

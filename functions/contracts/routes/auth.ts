@@ -34,6 +34,16 @@ export const refresh = defineRoute({
   responses: { 200: tokens },
 });
 
+export const revokeToken = defineRoute({
+  id: 'revokeToken',
+  method: 'POST',
+  path: '/api/v1/auth/revoke-token',
+  permission: 'public',
+  summary: 'End the session of a refresh token, whoever found it. The answer is the same for a token that was never given.',
+  body: z.strictObject({ refresh_token: refreshToken }),
+  responses: { 200: z.object({ valid: z.literal(false) }) },
+});
+
 export const logout = defineRoute({
   id: 'logout',
   method: 'POST',

@@ -26,11 +26,10 @@ export function delegate(
   wanted: { readonly until: string | null; readonly reason: string | null },
   now: Date,
 ): ChangeOutcome {
-  if (!isOpen(request, now)) return closed(request);
-  if (!isEligible(request, person)) return refused('forbidden', 'You have no place of your own in this decision to hand on.');
-  if (hasDecidedAnything(request, person)) return refused('conflict', 'You have decided already, or somebody in your place.');
+  const noPlace = whyNoPlace(request, person, now);
+  if (noPlace || request.status !== 'open') return noPlace ?? closed(request);
   if (isSame(person, to)) return refused('validation_failed', 'Hand your place to somebody else than yourself.');
-  if (to.disabled || !to.mayApprove) return refused('validation_failed', `${to.email} may not approve.`);
+  if (to.disabled || !to.mayApprove) return refused('validation_failed', 'Hand your place to somebody who may approve.');
   if (isExcluded(request, to)) return refused('validation_failed', `${to.email} may not decide this request.`);
   if (hasDecidedAnything(request, to)) return refused('conflict', `${to.email} has decided already.`);
   if (wanted.until !== null && wanted.until <= now.toISOString())
@@ -48,6 +47,14 @@ export function delegate(
       notices: [{ event: 'delegated', asks: true, audience: { eligible: NOBODY, people: [nameOf(to)], except: [] } }],
     },
   };
+}
+
+/** Why the person has no place to hand on; asked before anybody is looked up, so that who has none learns of nobody. */
+export function whyNoPlace(request: Approval, person: Person, now: Date): ChangeOutcome | null {
+  if (!isOpen(request, now)) return closed(request);
+  if (!isEligible(request, person)) return refused('forbidden', 'You have no place of your own in this decision to hand on.');
+  if (hasDecidedAnything(request, person)) return refused('conflict', 'You have decided already, or somebody in your place.');
+  return null;
 }
 
 const hasDecidedAnything = (request: OpenApproval, person: Person): boolean =>

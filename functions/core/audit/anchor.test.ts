@@ -133,6 +133,31 @@ describe('anchoring', () => {
     expect(anchored.at(-1)).toBe('2026-11-23T10');
   });
 
+  it('says the same in whatever order an hour’s records come, also when it died after they were written', async () => {
+    const records = [...chainOf('exec_2', 12).records, ...chainOf('exec_1', 3).records, ...chainOf('exec_ü', 1).records];
+    const written = async (order: AuditRecord[], isRetry: boolean) => {
+      const locked = lockedStore();
+      const ofHour = (hour: string) => (hour === hours[2] ? of(order) : nothing());
+      if (isRetry) {
+        const putOnce: typeof locked.putOnce = async (key, bytes) => {
+          if (key === anchorKey('2026-11-23T10')) throw new Error('ended in between');
+          await locked.putOnce(key, bytes);
+        };
+        await expect(anchorHours({ audit: { ofHour }, locked: { ...locked, putOnce } }, at('11:06'))).rejects.toThrow(
+          'in between',
+        );
+      }
+      await anchorHours({ audit: { ofHour: isRetry ? nothing : ofHour }, locked }, at('11:06'));
+      const [anchor, archive] = [anchorKey('2026-11-23T10'), archiveKey('2026-11-23T10')].map((key) => locked.objects.get(key));
+      expect(findAnchorFault(anchor ?? new Uint8Array(), archive ?? null, null)).toBeNull();
+      return [anchor, archive].map((bytes) => Buffer.from(bytes ?? []).toString('utf8'));
+    };
+    const one = await written(records, false);
+    expect(JSON.parse(one[0] ?? '')).toMatchObject({ records: 16, root: rootOf(records) });
+    for (const order of [records.toReversed(), records.toSorted((a, b) => a.sequence - b.sequence)])
+      for (const isRetry of [false, true]) expect(await written(order, isRetry)).toEqual(one);
+  });
+
   it('waits until an hour is over and settled', async () => {
     const locked = lockedStore();
     expect(await anchorHours({ audit, locked }, at('11:04'))).toEqual({ anchored: ['2026-11-23T09'] });

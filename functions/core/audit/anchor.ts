@@ -9,7 +9,7 @@ import {
   hourOf,
 } from '../../contracts/audit.ts';
 import { canonicalJson, sha256 } from '../text/json.ts';
-import { merkleRoot } from './merkle.ts';
+import { HASH_BYTES, leafHash, merkleRoot, rootOfHashes } from './merkle.ts';
 
 export interface AuditReader {
   /** The records of an hour, in no order. */
@@ -36,8 +36,11 @@ const MOST_AT_ONCE = 72;
 const hourAt = (milliseconds: number): string => hourOf(new Date(milliseconds).toISOString());
 const startOf = (hour: string): number => Date.parse(`${hour}:00:00.000Z`);
 
-export const inOrder = (records: readonly AuditRecord[]): AuditRecord[] =>
-  records.toSorted((a, b) => (a.entity_id < b.entity_id ? -1 : a.entity_id > b.entity_id ? 1 : a.sequence - b.sequence));
+type Place = Pick<AuditRecord, 'entity_id' | 'sequence'>;
+const byPlace = (a: Place, b: Place): number =>
+  a.entity_id < b.entity_id ? -1 : a.entity_id > b.entity_id ? 1 : a.sequence - b.sequence;
+
+export const inOrder = (records: readonly AuditRecord[]): AuditRecord[] => records.toSorted(byPlace);
 
 /** What stands for a record in the root: its own hash covers all its fields. */
 const leafOf = ({ entity_id, sequence, hash }: AuditRecord): string => canonicalJson({ entity_id, sequence, hash });
@@ -89,14 +92,13 @@ async function anchorHour(
 ): Promise<Uint8Array> {
   // An earlier try may have got this far: what it wrote stands.
   const written = await locked.get(archiveKey(hour));
-  const archive = written ?? archiveOf(await collect(audit.ofHour(hour)));
+  const { bytes: archive, hashes } = written ? readBack(written) : await collect(audit.ofHour(hour));
   if (!written) await locked.putOnce(archiveKey(hour), archive, 'application/x-ndjson');
-  const records = recordsIn(archive);
   const anchor: AuditAnchor = {
     version: 1,
     hour,
-    records: records.length,
-    root: rootOf(records),
+    records: hashes.length / HASH_BYTES,
+    root: rootOfHashes(hashes),
     archive_sha256: sha256(archive),
     previous_hour: previous?.hour ?? null,
     previous_sha256: previous ? sha256(previous.bytes) : '',
@@ -107,21 +109,59 @@ async function anchorHour(
   return bytes;
 }
 
-async function collect(records: AsyncIterable<AuditRecord>): Promise<AuditRecord[]> {
-  const all: AuditRecord[] = [];
-  for await (const record of records) all.push(record);
-  return inOrder(all);
+interface Line extends Place {
+  readonly line: string;
+  /** In one character a byte. */
+  readonly hash: string;
 }
 
-export const archiveOf = (records: readonly AuditRecord[]): Uint8Array =>
-  Buffer.from(records.map((record) => `${canonicalJson(record)}\n`).join(''), 'utf8');
+/** An hour may have a million records: of each only its line and its hash are held. */
+async function collect(records: AsyncIterable<AuditRecord>): Promise<Archive> {
+  const lines: Line[] = [];
+  for await (const record of records) {
+    const { entity_id, sequence } = record;
+    const hash = Buffer.from(leafHash(leafOf(record))).toString('latin1');
+    lines.push({ entity_id, sequence, line: lineOf(record), hash });
+  }
+  lines.sort(byPlace);
+  const bytes = Buffer.allocUnsafe(lines.reduce((sum, { line }) => sum + Buffer.byteLength(line), 0));
+  const hashes = Buffer.allocUnsafe(lines.length * HASH_BYTES);
+  let at = 0;
+  for (const [index, { line, hash }] of lines.entries()) {
+    at += bytes.write(line, at, 'utf8');
+    hashes.write(hash, index * HASH_BYTES, 'latin1');
+  }
+  return { bytes, hashes };
+}
 
-export const recordsIn = (archive: Uint8Array): AuditRecord[] =>
-  Buffer.from(archive)
-    .toString('utf8')
-    .split('\n')
-    .filter((line) => line !== '')
-    .map((line) => auditRecord.parse(JSON.parse(line)));
+interface Archive {
+  readonly bytes: Uint8Array;
+  /** Of the leaves, one after the other. */
+  readonly hashes: Uint8Array;
+}
+
+const lineOf = (record: AuditRecord): string => `${canonicalJson(record)}\n`;
+
+export const archiveOf = (records: readonly AuditRecord[]): Uint8Array => Buffer.from(records.map(lineOf).join(''), 'utf8');
+
+/** Line by line: the records themselves are not held. They lie in the order of the tree. */
+function readBack(archive: Uint8Array): Archive {
+  const hashes: Uint8Array[] = [];
+  for (const record of linesIn(archive)) hashes.push(leafHash(leafOf(record)));
+  return { bytes: archive, hashes: Buffer.concat(hashes) };
+}
+
+function* linesIn(archive: Uint8Array): Generator<AuditRecord> {
+  const bytes = Buffer.from(archive.buffer, archive.byteOffset, archive.byteLength);
+  for (let from = 0; from < bytes.length; ) {
+    const end = bytes.indexOf('\n', from);
+    const to = end < 0 ? bytes.length : end;
+    if (to > from) yield auditRecord.parse(JSON.parse(bytes.toString('utf8', from, to)));
+    from = to + 1;
+  }
+}
+
+export const recordsIn = (archive: Uint8Array): AuditRecord[] => [...linesIn(archive)];
 
 function anchorIn(bytes: Uint8Array): AuditAnchor | null {
   try {

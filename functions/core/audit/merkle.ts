@@ -8,15 +8,23 @@ const hash = (prefix: number, ...parts: readonly Uint8Array[]): Uint8Array => {
 };
 
 /** In hexadecimal; of no leaves the hash of nothing. */
-export function merkleRoot(leaves: readonly string[]): string {
-  if (leaves.length === 0) return createHash('sha256').digest('hex');
-  return Buffer.from(rootOf(leaves.map((leaf) => hash(0, Buffer.from(leaf, 'utf8'))))).toString('hex');
+export const merkleRoot = (leaves: readonly string[]): string => rootOfHashes(Buffer.concat(leaves.map(leafHash)));
+
+/** What the tree holds of a leaf, so that nobody has to hold the leaf. */
+export const leafHash = (leaf: string): Uint8Array => hash(0, Buffer.from(leaf, 'utf8'));
+
+/** Of hashes of leaves, one after the other. */
+export function rootOfHashes(hashes: Uint8Array): string {
+  const root = hashes.length === 0 ? createHash('sha256').digest() : rootOf(hashes);
+  return Buffer.from(root).toString('hex');
 }
 
-function rootOf(level: readonly Uint8Array[]): Uint8Array {
-  const [only] = level;
-  if (level.length === 1 && only) return only;
+export const HASH_BYTES = 32;
+
+function rootOf(level: Uint8Array): Uint8Array {
+  const count = level.length / HASH_BYTES;
+  if (count === 1) return level;
   // The largest power of two below the number of leaves.
-  const left = 2 ** Math.floor(Math.log2(level.length - 1));
-  return hash(1, rootOf(level.slice(0, left)), rootOf(level.slice(left)));
+  const left = 2 ** Math.floor(Math.log2(count - 1)) * HASH_BYTES;
+  return hash(1, rootOf(level.subarray(0, left)), rootOf(level.subarray(left)));
 }

@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { actorOf, identityOf, NOW } from '../../../test/support/entities.ts';
@@ -39,6 +41,15 @@ describe('the text of a key', () => {
         },
       ),
     );
+  });
+
+  it('is found in any text by the pattern that operators give a scanner of secrets', () => {
+    const runbook = readFileSync(join(import.meta.dirname, '../../../docs/runbook.md'), 'utf8');
+    const pattern = /Keys match `([^`]+)`/.exec(runbook)?.[1];
+    if (pattern === undefined) throw new Error('the runbook names no pattern');
+    const key = formatKey(randomHex(24), randomHex(64));
+    for (const text of [`KEY=${key}`, `{"key":"${key}"}`, `curl -H 'x-api-key: ${key}' https://x`])
+      expect(text.match(new RegExp(pattern, 'g'))).toEqual([key]);
   });
 
   it.each(['', 'alk_', 'alk_x_y', 'key_0', `alk_${'0'.repeat(24)}_${'0'.repeat(72)}`])('%j is none', (text) => {

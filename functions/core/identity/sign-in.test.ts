@@ -4,7 +4,15 @@ import { signInWorld } from '../../../test/support/sign-in-world.ts';
 import { appendToChain } from '../audit/chain.ts';
 import { standingOf } from './current.ts';
 import { rememberSignIn } from './remember.ts';
-import { answerChallenge, endAllSessions, endSession, refreshAccessToken, signIn, signInFromPage } from './sign-in.ts';
+import {
+  answerChallenge,
+  endAllSessions,
+  endSession,
+  refreshAccessToken,
+  revokeToken,
+  signIn,
+  signInFromPage,
+} from './sign-in.ts';
 
 describe('a refresh token', () => {
   it('that comes again after its time ends the session for whoever has copies of it', async () => {
@@ -184,6 +192,20 @@ describe('the end of a session', () => {
     const open = await parts.sessions.get('session-2');
     expect(standingOf(others, open, NOW.toISOString(), { mfaRoles: [], now: NOW })).toBe('over');
     expect(await refreshAccessToken(parts, token)).toEqual({ outcome: 'refused' });
+  });
+
+  it('comes from whoever holds a refresh token of it, current or used, and from nobody who made one up', async () => {
+    const { parts, enter, goOn, identities, tokens } = signInWorld();
+    await rememberSignIn(parts, tokens('session-0'));
+    const [used, other] = [await enter(), await enter()];
+    const current = await goOn(used);
+    expect(await revokeToken(parts, `alr_session-1_${'x'.repeat(86)}`)).toBeNull();
+    expect((await refreshAccessToken(parts, current)).outcome).toBe('signed_in');
+    expect(await revokeToken(parts, used)).toEqual({ user_id: 'user-1' });
+    expect(await refreshAccessToken(parts, current)).toEqual({ outcome: 'refused' });
+    expect(await revokeToken(parts, used)).toBeNull();
+    expect((await refreshAccessToken(parts, other)).outcome).toBe('signed_in');
+    expect((await identities.get('user-1'))?.audit_length).toBeGreaterThan(0);
   });
 
   it('of all sessions leaves none, and the next sign-in waits until its token counts as later', async () => {

@@ -290,13 +290,14 @@ export async function refreshAccessToken(
   const [, sessionId, family = ''] = REFRESH_TOKEN_PATTERN.exec(refreshToken) ?? [];
   const session = sessionId === undefined ? null : await parts.sessions.get(sessionId);
   const now = parts.now();
+  // Before anything is known of the session: one that nobody opened takes no less time than a guess at one that is open.
+  const [presented, presentedFamily] = [hashOf(refreshToken), hashOf(family)];
   if (!session || session.ended || now.toISOString() >= session.expires_at) return REFUSED;
-  const presented = hashOf(refreshToken);
   const isCurrent = isSame(presented, session.current_sha256);
   const isPrevious = session.previous_sha256 !== null && isSame(presented, session.previous_sha256);
   const isRepeat = isPrevious && now.getTime() - Date.parse(session.rotated_at) < REPEAT_MS;
   // Whoever knows the session's name but no secret of it must not be able to end it.
-  if (!isSame(hashOf(family), session.family_sha256)) return REFUSED;
+  if (!isSame(presentedFamily, session.family_sha256)) return REFUSED;
   if (!isCurrent && !isRepeat) {
     await endFor(parts, session, 'copied_token');
     return { outcome: 'copied', user_id: session.user_id, session_id: session.session_id };
@@ -313,6 +314,20 @@ export async function refreshAccessToken(
   });
   // Somebody else was at it in the same moment, with the same token.
   return isRotated ? { outcome: 'signed_in', tokens: tokensOf(answer.tokens, next), session } : REFUSED;
+}
+
+/**
+ * Ends the session of a refresh token, also of one that was used: whoever found one can. Null for any other text, and for a session that is over;
+ * it costs the same.
+ */
+export async function revokeToken(parts: SignInParts, refreshToken: string): Promise<{ readonly user_id: string } | null> {
+  const [, sessionId, family = ''] = REFRESH_TOKEN_PATTERN.exec(refreshToken) ?? [];
+  const session = sessionId === undefined ? null : await parts.sessions.get(sessionId);
+  const presentedFamily = hashOf(family);
+  if (!session || session.ended || parts.now().toISOString() >= session.expires_at) return null;
+  if (!isSame(presentedFamily, session.family_sha256)) return null;
+  await endFor(parts, session, 'token_revoked');
+  return { user_id: session.user_id };
 }
 
 /** The pool says again who somebody is; refused when anything has taken their session from them meanwhile. */

@@ -6,6 +6,7 @@ import { exactly, oneOf, section, text, whole, yesOrNo } from './configuration-v
 
 const perMinute = whole('requests a minute', 1, 10_000_000);
 const limit = section({ requests_per_minute: perMinute, burst_limit: whole('requests', 1, 10_000_000) });
+const WHOLE_MINUTES = 'whole minutes, in seconds: the user pool counts no others';
 const noSecret = 'nothing: keys lie in KMS and Cognito, never in a file';
 
 /** As Cognito takes it, and as it is named in the address that begins a sign-in. */
@@ -68,8 +69,8 @@ export const apiSecurity = section({
     jwt: section({
       secret_key: z.never({ error: noSecret }).optional(),
       algorithm: exactly('RS256', 'Cognito signs with it; with HS256 whoever can verify a token could also make one'),
-      access_token_ttl: whole('seconds', 300, 86_400),
-      refresh_token_ttl: whole('seconds', 3600, 315_360_000),
+      access_token_ttl: whole('seconds', 300, 86_400).multipleOf(60, { error: WHOLE_MINUTES }),
+      refresh_token_ttl: whole('seconds', 3600, 315_360_000).multipleOf(60, { error: WHOLE_MINUTES }),
     }),
     mfa: section({ required_for_roles: z.array(roleName, { error: 'a list of roles' }) }),
     sso: section({

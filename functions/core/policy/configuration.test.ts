@@ -292,6 +292,25 @@ describe('a mistake is refused with file, line, path, expectation and what came'
       'required_for_roles is empty',
     ],
     [
+      'a token for a part of a minute',
+      [ACCESS, 'access_token_ttl: 900', 'access_token_ttl: 910'],
+      'jwt.access_token_ttl',
+      'whole minutes',
+    ],
+    [
+      'a session no longer than its tokens',
+      [ACCESS, /access_token_ttl: 900(.*)\n(.*)refresh_token_ttl: 604800/, 'access_token_ttl: 3600$1\n$2refresh_token_ttl: 3600'],
+      'jwt.refresh_token_ttl',
+      'more than access_token_ttl (3600)',
+    ],
+    [
+      'networks of keys that nobody keeps',
+      [ACCESS, 'usage_tracking: true', 'usage_tracking: false'],
+      'anomalies.key_new_network',
+      'usage_tracking is false',
+    ],
+    ['responses to anomalies there are none of', [ACCESS, 'low: []', 'low: ["slow_down"]'], 'responses.low', 'no anomaly is low'],
+    [
       'a provider, and no address to send people back to',
       [ACCESS, 'providers: []', `providers: [${SAML}]`],
       'sso.public_url',

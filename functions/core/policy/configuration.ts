@@ -195,6 +195,18 @@ function* roleProblems({ security, humans, access }: Files): Generator<Configura
   for (const [index, role] of access.content.authentication.mfa.required_for_roles.entries()) {
     if (unknown(role)) yield access.problem(['authentication', 'mfa', 'required_for_roles', index], expected);
   }
+  if (access.content.monitoring.anomalies.key_new_network && !access.content.authentication.api_keys.usage_tracking) {
+    const reason = 'false while authentication.api_keys.usage_tracking is false: nobody knows where a key was used before';
+    yield access.problem(['monitoring', 'anomalies', 'key_new_network'], reason);
+  }
+  if (access.content.monitoring.responses.low.length > 0) {
+    yield access.problem(['monitoring', 'responses', 'low'], 'an empty list: no anomaly is low', 'responses');
+  }
+  const { access_token_ttl: accessSeconds, refresh_token_ttl: refreshSeconds } = access.content.authentication.jwt;
+  if (refreshSeconds <= accessSeconds) {
+    const reason = `more than access_token_ttl (${accessSeconds}): the user pool takes no other`;
+    yield access.problem(['authentication', 'jwt', 'refresh_token_ttl'], reason);
+  }
   const { providers, public_url: publicUrl } = access.content.authentication.sso;
   if (providers.length > 0 && publicUrl === undefined) {
     yield access.problem(['authentication', 'sso', 'public_url'], 'the address providers send people back to', 'nothing');

@@ -1,5 +1,5 @@
 /** One event a minute of the same kind, caller and endpoint: its id says when and what, so that everybody counts into the same one. */
-import type { SecurityEvent } from '../../contracts/security-event.ts';
+import type { SecurityEvent, SecurityResponse } from '../../contracts/security-event.ts';
 import { canonicalJson, sha256 } from '../text/json.ts';
 
 export type SecurityEventDraft = Omit<SecurityEvent, 'event_id' | 'timestamp' | 'count'>;
@@ -18,6 +18,26 @@ export function eventOf(draft: SecurityEventDraft, now: Date, windowMs = MINUTE_
     count: 1,
   };
 }
+
+/** That something was done about a threat, or taken back, by people or of its own accord: an event of its own. */
+export const eventOfResponse = (
+  event_type: 'security_response' | 'response_reversed',
+  { kind, subject, response_id, automatic }: SecurityResponse,
+  sourceIp: string,
+  now: Date,
+): SecurityEvent =>
+  eventOf(
+    {
+      event_type,
+      source_ip: sourceIp,
+      user_id: subject.user_id ?? null,
+      key_id: subject.key_id ?? null,
+      endpoint: kind,
+      severity: 'medium',
+      details: { response_id, automatic },
+    },
+    now,
+  );
 
 export const dayOf = (timestamp: string): string => timestamp.slice(0, 10);
 

@@ -10,7 +10,7 @@ import { endSessionsOf } from '../identity/sign-in.ts';
 import { detectAnomalies } from './anomalies.ts';
 import { accountDigest, eventOf, type SecurityEventDraft } from './events.ts';
 import { type MonitorParts, watch } from './monitor.ts';
-import { misfit, reverse } from './responses.ts';
+import { misfit, reverse, subjectName } from './responses.ts';
 
 const { anomalies: limits } = configuration.security.monitoring;
 const later = (seconds: number): Date => new Date(NOW.getTime() + seconds * 1000);
@@ -116,6 +116,12 @@ describe('the watch', () => {
     );
     expect(seen.items).toMatchObject([{ severity: 'critical', endpoint: 'account_spray' }]);
     expect(here.stores.audit.map(({ action, actor }) => [action, actor])).toEqual([['responded', 'airlock']]);
+    const done = await here.stores.events.list(
+      { event_type: 'security_response', from: NOW.toISOString(), to: later(600).toISOString() },
+      10,
+      null,
+    );
+    expect(done.items).toMatchObject([{ endpoint: 'block_address', source_ip: '203.0.113.9', details: { automatic: true } }]);
   });
 
   it('blocks a network of IPv6 as any other, and goes on after it', async () => {
@@ -175,6 +181,57 @@ describe('the watch', () => {
     const none = { ...settings, anomalies: { ...settings.anomalies, key_new_network: false } };
     expect(await here.at(60, { settings: none })).toMatchObject({ anomalies: 0, made: [] });
   });
+
+  it.each([
+    ['medium', probing({ key_id: KEY })],
+    ['high', probing({ key_id: KEY }, 5)],
+    ['critical', probing({ key_id: KEY }, 10)],
+  ] as const)('does at the level %s what the configuration says of it, and nothing of another', async (level, events) => {
+    const here = await world();
+    await happened(here, ...events);
+    const { settings } = here.parts;
+    const responses = { low: [], medium: [], high: [], critical: [], [level]: ['suspend_key', 'slow_down'] as const };
+    await here.at(60, { settings: { ...settings, responses, anomalies: { ...settings.anomalies, denial_burst: 100_000 } } });
+    expect(await here.kinds()).toEqual(['slow_down', 'suspend_key']);
+    expect(here.stores.audit.map(({ action }) => action)).toEqual(['responded', 'responded']);
+    const elsewhere = await world();
+    await happened(elsewhere, ...events);
+    const others = {
+      low: ['slow_down'],
+      medium: ['slow_down'],
+      high: ['slow_down'],
+      critical: ['slow_down'],
+      [level]: [],
+    } as const;
+    const anomalies = { ...settings.anomalies, denial_burst: 100_000 };
+    await elsewhere.at(60, { settings: { ...settings, responses: others, anomalies } });
+    expect(await elsewhere.kinds()).toEqual([]);
+  });
+
+  it.each(['slow_down', 'suspend_key', 'block_address', 'require_sign_in'] as const)(
+    'can have each response taken back, which is on record and lifts what it restricted: %s',
+    async (kind) => {
+      const here = await world();
+      await happened(
+        here,
+        ...(kind === 'block_address' ? spray() : probing(kind === 'require_sign_in' ? { user_id: 'user-1' } : { key_id: KEY })),
+      );
+      const { settings } = here.parts;
+      const only = { low: [], medium: [kind], high: [kind], critical: [kind] };
+      const [made] = (await here.at(60, { settings: { ...settings, responses: only } })).made;
+      if (!made) throw new Error('nothing was done');
+      const restricted = async () => (await here.stores.restrictions.of(subjectName(made.subject), later(65))).has(kind);
+      expect(await restricted()).toBe(true);
+      expect(await reverse(here.stores.responses, made, { actor: 'admin', reason: 'a mistake' }, later(62))).toMatchObject({
+        reversed_by: 'admin',
+      });
+      expect(await restricted()).toBe(false);
+      expect(here.stores.audit.map(({ action, actor }) => [action, actor])).toEqual([
+        ['responded', 'airlock'],
+        ['reversed', 'admin'],
+      ]);
+    },
+  );
 
   it('leaves alone an address from which an admin came, an admin, and this machine', async () => {
     const here = await world({ admins: ['boss'] });

@@ -3,7 +3,7 @@ import type { ResponseKind, SecurityEvent, SecurityResponse, Severity } from '..
 import type { Page } from '../page.ts';
 import { sha256 } from '../text/json.ts';
 import { type Anomaly, type AnomalyLimits, detectAnomalies } from './anomalies.ts';
-import { eventOf } from './events.ts';
+import { eventOf, eventOfResponse } from './events.ts';
 import type { SecurityEventStore } from './ports.ts';
 import { carryOut, isInForce, type ResponseParts, respond, type Standing, subjectName, whyNot } from './responses.ts';
 
@@ -48,13 +48,8 @@ export async function watch(parts: MonitorParts, now: Date, mostEvents = MOST_EV
   const made: SecurityResponse[] = [];
   for (const anomaly of found.slice(0, MOST_ANOMALIES)) {
     await attempts.at(anomaly.rule, () => store.add(suspicion(anomaly, settings, now)));
-    for (const kind of settings.responses[anomaly.severity]) {
-      await attempts.at(`${anomaly.rule}: ${kind}`, async () => {
-        const standing = { known: [...known, ...made], since: from, mostAtOnce: settings.most_at_once };
-        const response = await triggerSecurityResponse(parts, kind, anomaly, standing, now);
-        if (response) made.push(response);
-      });
-    }
+    const standing = { known: [...known, ...made], since: from, mostAtOnce: settings.most_at_once };
+    made.push(...(await triggerSecurityResponse(parts, anomaly.severity, anomaly, { standing, attempts, now })));
   }
   return {
     anomalies: found.length,
@@ -108,8 +103,33 @@ function suspicion(anomaly: Anomaly, settings: MonitorSettings, now: Date): Secu
   );
 }
 
-/** The seed's word: does one thing that an anomaly calls for, as far as it may be done without a human. */
-export async function triggerSecurityResponse(
+interface Pending {
+  readonly standing: Standing;
+  readonly attempts: ReturnType<typeof attemptsOf>;
+  readonly now: Date;
+}
+
+/** What the configuration says of a level is done about one anomaly, as far as it may be without a human; answers with what was done. */
+async function triggerSecurityResponse(
+  parts: MonitorParts,
+  level: Severity,
+  anomaly: Anomaly,
+  { standing, attempts, now }: Pending,
+): Promise<SecurityResponse[]> {
+  const made: SecurityResponse[] = [];
+  for (const kind of parts.settings.responses[level]) {
+    await attempts.at(`${anomaly.rule}: ${kind}`, async () => {
+      const known = [...standing.known, ...made];
+      const response = await respondOnce(parts, kind, anomaly, { ...standing, known }, now);
+      if (!response) return;
+      made.push(response);
+      await parts.events.add(eventOfResponse('security_response', response, anomaly.source_ip, now));
+    });
+  }
+  return made;
+}
+
+async function respondOnce(
   parts: MonitorParts,
   kind: ResponseKind,
   { rule, severity, subject, detail }: Anomaly,
