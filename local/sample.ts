@@ -122,12 +122,12 @@ function showRequest(request: ApprovalView): void {
     'asked by': request.requester.email,
     because: request.justification,
     risk: risk_factors.length > 0 ? `${risk_level}: ${risk_factors.join('; ')}` : risk_level,
-    limits: { ...manifest.limits, timeout_seconds: manifest.timeout_seconds, network: manifest.network },
+    limits: manifest && { ...manifest.limits, timeout_seconds: manifest.timeout_seconds, network: manifest.network },
     digest: request.digest,
   };
   for (const [name, value] of Object.entries(rows)) say(`   ${dim(name.padEnd(8))}  ${inWords(value)}`);
   say(`   ${dim('code')}`);
-  for (const line of manifest.code.trimEnd().split('\n')) say(`     ${dim('│')} ${line}`);
+  for (const line of (manifest?.code ?? '').trimEnd().split('\n')) say(`     ${dim('│')} ${line}`);
 }
 
 /** Long-polls until the run is over and everything it said has been shown. */

@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import { approvalRule, eligibility, operationType } from './approval-rule.ts';
-import { executionStatus, requestedLimits, requester, timestamp } from './execution.ts';
+import { executionStatus, label, requestedLimits, requester, timestamp } from './execution.ts';
 import { approvalId, executionId, standingApprovalId } from './ids.ts';
-import { manifest, manifestFile, resourceLimits, sha256Hex } from './manifest.ts';
+import { manifest, manifestFile, type ResourceLimits, resourceLimits, sha256Hex } from './manifest.ts';
+import { operation, operationDetails, operationSummary } from './operation.ts';
 import { riskLevel } from './risk.ts';
 
 export const finding = z.object({ rule: z.string(), level: riskLevel, message: z.string(), line: z.int().positive().nullable() });
@@ -27,17 +28,19 @@ export const decision = z.object({
 });
 export type Decision = z.infer<typeof decision>;
 
-/** What would run, under a digest of its own. The first is what was submitted; later ones only have tighter limits. */
+/** What would be done, under a digest of its own. The first is what was submitted; later ones, of a run, only have tighter limits. */
 export const approvalVersion = z.object({
   version: z.int().positive(),
   digest: sha256Hex,
   manifest_key: z.string(),
-  limits: resourceLimits,
-  timeout_seconds: z.number().positive(),
+  /** Of a run; another operation has none. */
+  limits: resourceLimits.nullable(),
+  timeout_seconds: z.number().positive().nullable(),
   made_by: requester,
   made_at: timestamp,
 });
 export type ApprovalVersion = z.infer<typeof approvalVersion>;
+export type RunVersion = ApprovalVersion & { readonly limits: ResourceLimits; readonly timeout_seconds: number };
 
 /** A place handed on: until a time, or for good (a reassignment). */
 export const delegation = z.object({ from: requester, to: requester, until: timestamp.nullable(), at: timestamp });
@@ -47,7 +50,8 @@ export const comment = z.object({ author: requester, text: z.string(), at: times
 
 const common = {
   approval_id: approvalId,
-  execution_id: executionId,
+  /** The run that waits for it; null: another operation, for which whoever asked waits. */
+  execution_id: executionId.nullable(),
   operation_type: operationType,
   /** Execution attempt whose state machine waits; a later attempt registers its own token. */
   attempt: z.int().positive(),
@@ -110,7 +114,8 @@ export type ApprovalStatus = z.infer<typeof approvalStatus>;
 
 export const approvalSummary = z.object({
   approval_id: approvalId,
-  execution_id: executionId,
+  /** The run that waits for it; null: another operation, for which whoever asked waits. */
+  execution_id: executionId.nullable(),
   operation_type: operationType,
   status: approvalStatus,
   summary: z.string(),
@@ -169,21 +174,24 @@ const approvalContext = z.object({
       differences: z.array(z.object({ field: z.string(), before: z.json() })),
     })
     .nullable(),
-  execution_preview: z.object({
-    language: z.string(),
-    environment: z.string(),
-    packages: z.array(z.string()),
-    security_profile: z.string(),
-    network: z.string(),
-    limits: resourceLimits,
-    timeout_seconds: z.number(),
-    lines: z.int(),
-    code_bytes: z.int(),
-    input_bytes: z.int(),
-    files: z.array(manifestFile),
-    image_id: z.string(),
-  }),
-  /** Characters of the code that can make it look other than it runs: the first places, and how many there are. */
+  /** null: not a run. */
+  execution_preview: z
+    .object({
+      language: z.string(),
+      environment: z.string(),
+      packages: z.array(z.string()),
+      security_profile: z.string(),
+      network: z.string(),
+      limits: resourceLimits,
+      timeout_seconds: z.number(),
+      lines: z.int(),
+      code_bytes: z.int(),
+      input_bytes: z.int(),
+      files: z.array(manifestFile),
+      image_id: z.string(),
+    })
+    .nullable(),
+  /** Characters of the code, or of an operation's details as they are shown, that can make it look other than it runs: the first places, and how many there are. */
   hidden_characters: z.array(
     z.object({
       line: z.int().positive(),
@@ -193,12 +201,15 @@ const approvalContext = z.object({
     }),
   ),
   hidden_characters_total: z.int().nonnegative(),
-  /** The code with each of them written as `⟦U+202E⟧`; null when there is none. */
+  /** That text with each of them written as `⟦U+202E⟧`; null when there is none. */
   visible_code: z.string().nullable(),
 });
 export type ApprovalContext = z.infer<typeof approvalContext>;
 
-/** What an approver reads before deciding: all of it, nothing shortened. `manifest` is parsed from exactly the bytes `digest` covers. */
+/**
+ * What an approver reads before deciding: all of it, nothing shortened. Parsed from exactly the bytes `digest` covers: the `manifest` of a
+ * run, or the `operation` that somebody will do.
+ */
 export const approvalView = approvalSummary.extend({
   agent_owner: requester.nullable(),
   justification: z.string().nullable(),
@@ -216,7 +227,8 @@ export const approvalView = approvalSummary.extend({
   delegations: z.array(delegation),
   comments: z.array(comment),
   context: approvalContext,
-  manifest,
+  manifest: manifest.nullable(),
+  operation: operation.nullable(),
 });
 export type ApprovalView = z.infer<typeof approvalView>;
 
@@ -234,6 +246,18 @@ export const decisionRequest = z.strictObject({
   standing: standingGrant.optional(),
 });
 export type DecisionRequest = z.infer<typeof decisionRequest>;
+
+/** Asking for anything but a run: what it is, in words and as data. Airlock does not do it; whoever asked does, once it is approved. */
+export const operationRequest = z.strictObject({
+  operation_type: operationType,
+  summary: operationSummary,
+  details: operationDetails.optional(),
+  justification: z.string().max(2000).optional(),
+  environment: z.string().min(1).max(64).optional(),
+  label: label.optional(),
+  team: z.string().min(1).max(63).optional(),
+});
+export type OperationRequest = z.infer<typeof operationRequest>;
 
 export const delegationRequest = z.strictObject({
   to: z.string().min(1).max(254),

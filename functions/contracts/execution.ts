@@ -74,6 +74,8 @@ export const requestedLimits = z.strictObject({
 });
 export type RequestedLimits = z.infer<typeof requestedLimits>;
 
+export const label = z.string().regex(/^[A-Za-z0-9._:/-]{1,100}$/, 'expected 1 to 100 of letters, digits and . _ : / -');
+
 export const executeRequest = z.strictObject({
   language,
   code: z.string().min(1).refine(withinBytes(CODE_MAX_BYTES), `expected at most ${CODE_MAX_BYTES} bytes`),
@@ -116,10 +118,7 @@ export const executeRequest = z.strictObject({
       `expected at most ${CONTEXT_MAX_BYTES} bytes of JSON`,
     )
     .optional(),
-  label: z
-    .string()
-    .regex(/^[A-Za-z0-9._:/-]{1,100}$/, 'expected 1 to 100 of letters, digits and . _ : / -')
-    .optional(),
+  label: label.optional(),
   /** One of the requester's; the first of them where it is left out. */
   team: z.string().min(1).max(63).optional(),
 });

@@ -11,6 +11,7 @@ import {
   listApprovalRules,
   listApprovals,
   listStandingApprovals,
+  requestApproval,
   revokeStandingApproval,
   withdrawApproval,
 } from './routes/approvals.ts';
@@ -45,6 +46,7 @@ export const ROUTES_OF_FUNCTION = {
   files: [createUpload],
   approvals: [
     listApprovals,
+    requestApproval,
     getApproval,
     decideApproval,
     delegateApproval,

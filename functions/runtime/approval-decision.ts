@@ -3,7 +3,7 @@ import { type ChangeOutcome, type DecisionContext, decide } from '../core/approv
 import type { Person } from '../core/approval/eligibility.ts';
 import type { ApprovalStore } from '../core/approval/ports.ts';
 import { grant, grantedBy } from '../core/approval/standing.ts';
-import { tighten } from '../core/approval/versions.ts';
+import { isOfRun, tighten } from '../core/approval/versions.ts';
 import type { Clock } from '../core/clock.ts';
 import { readManifest } from '../core/execution/manifest.ts';
 import type { ObjectStore } from '../core/execution/ports.ts';
@@ -35,7 +35,7 @@ export function decision(parts: Parts) {
     // Before the row names it: whoever reads the row finds the object.
     if (made) await parts.objects.put(made.version.manifest_key, made.manifestBytes, 'application/json');
     const { next } = outcome.change;
-    if (next.status !== 'approved' || !next.rule.standing_approvals) return outcome;
+    if (next.status !== 'approved' || next.execution_id === null || !next.rule.standing_approvals) return outcome;
     const { manifest } = await readManifest(parts.objects, keyOf(next, next.approved_digest), next.approved_digest);
     const granted = grantedBy(next, manifest, now);
     if (!granted) return outcome;
@@ -59,7 +59,7 @@ async function madeBy(
   now: Date,
 ): Promise<{ version: ApprovalVersion; manifestBytes: Uint8Array } | null> {
   const shown = request.versions.find((version) => version.digest === digest);
-  if (!conditions || !shown) return null;
+  if (!conditions || !shown || !isOfRun(shown)) return null;
   const { manifest } = await readManifest(parts.objects, shown.manifest_key, shown.digest);
   const { user_id, email } = person;
   const made = tighten(shown, manifest, conditions, { user_id, email }, { version: request.versions.length + 1, now });

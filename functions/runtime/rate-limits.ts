@@ -2,6 +2,7 @@ import type { APIGatewayProxyEventV2 } from 'aws-lambda';
 import { invokedRateCounters } from '../adapters/lambda/rate-counters.ts';
 import { valkeyRateCounters } from '../adapters/valkey/rate-counters.ts';
 import type { RouteContract } from '../contracts/route.ts';
+import { requestApproval } from '../contracts/routes/approvals.ts';
 import { execute } from '../contracts/routes/executions.ts';
 import type { Actor } from '../core/identity/actor.ts';
 import { type Bucket, bucketsOfArrival, bucketsOfCaller, type RateLimits } from '../core/limits/buckets.ts';
@@ -89,7 +90,8 @@ const bucketsOf = (limits: RateLimits, contract: RouteContract | undefined, call
         user_id: caller.actor.user_id,
         key_id: caller.actor.credential.kind === 'api_key' ? caller.actor.credential.key_id : null,
         path: contract.path,
-        isExecution: contract.id === execute.id,
+        // An operation to approve disturbs people as much as a run to approve.
+        isExecution: contract.id === execute.id || contract.id === requestApproval.id,
         weight: caller.weight,
       });
 

@@ -117,9 +117,11 @@ export class AirlockFunctions extends Construct {
     this.#mayDecide(approvals);
     tables.notifications.allow(approvals.lambda, 'Query');
     tables.approvals.allow(approvals.lambda, 'Query');
+    // Requests for operations that are no runs begin here.
+    tables.approvals.allowOn('apr_*', approvals.lambda, 'PutItem');
     // Whom a place is handed to is named by their address.
     tables.identity.allow(approvals.lambda, 'Query');
-    tables.ephemera.allowOn('nonce#*', approvals.lambda, 'PutItem');
+    tables.ephemera.allowOn(['nonce#*', 'operation-key#*'], approvals.lambda, 'PutItem');
     // It reads the links of messages and makes none; whoever comes by one gets no session that any other function knows.
     tables.ephemera.allowOn('personal-link#*', approvals.lambda, 'GetItem');
     tables.ephemera.allowOn('approval-visit#*', approvals.lambda, 'GetItem', 'PutItem');

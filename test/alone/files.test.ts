@@ -65,7 +65,7 @@ describe('a file of 100 MB', () => {
     const { status, body: submitted } = await execute(developer, request(fileId));
     expect(status, JSON.stringify(submitted)).toBe(202);
     // What the approver sees of it is what decides: its path, hash and size.
-    expect((await approvalOf(submitted)).manifest.files).toEqual([
+    expect((await approvalOf(submitted)).manifest?.files).toEqual([
       { path: 'in/data.bin', sha256: hash, size_bytes: bytes.length },
     ]);
     await approve(submitted);

@@ -107,7 +107,7 @@ export function approvalStoreContract(name: string, open: () => Promise<Approval
         for (let tries = 0; tries < 20; tries += 1) {
           const standing = await store.getStanding(given.after.standing_approval_id);
           const request = openApprovalOf();
-          const used = standing && use(standing, request.execution_id, NOW);
+          const used = standing && use(standing, request.execution_id ?? '', NOW);
           if (!used) return 'none left';
           const { record } = appendToChain(request.approval_id, EMPTY_CHAIN, opened);
           if ((await store.create(request, record, [], used)) === 'created') return 'used';

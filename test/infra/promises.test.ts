@@ -332,6 +332,7 @@ describe('who may do what', () => {
     ['upload#*', ['api/executions', 'api/files']],
     ['idempotency#*', ['api/executions']],
     ['nonce#*', ['api/approvals']],
+    ['operation-key#*', ['api/approvals']],
     ['personal-link#*', ['events/send-notifications']],
     ['approval-visit#*', ['api/approvals']],
   ])('of the short-lived rows, %s are written by %j', (rows, writers) => {

@@ -76,7 +76,7 @@ describe('an approver with a phone and no script', () => {
     const { page } = await visit(browser, { size: 'phone', script: false });
     await page.goto(`/approvals/${submitted.approval_id}`);
     await signInOnPage(page, userOf('approver'));
-    await expectText(page, 'This is not all: 261 lines more would run.');
+    await expectText(page, 'This is not all: 261 lines more follow.');
     expect(await page.getByText('print("the end")').count()).toBe(0);
     expect(await page.locator('form[action$="/decision"]').count()).toBe(0);
     await page.getByRole('link', { name: 'Show all of it' }).first().click();

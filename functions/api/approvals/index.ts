@@ -3,12 +3,14 @@ import { dynamoExecutions } from '../../adapters/dynamo/executions.ts';
 import { dynamoIdentities } from '../../adapters/dynamo/identities.ts';
 import { dynamoNonces } from '../../adapters/dynamo/nonces.ts';
 import { dynamoDeliveries } from '../../adapters/dynamo/notifications.ts';
+import { dynamoOperationKeys } from '../../adapters/dynamo/operation-keys.ts';
 import { dynamoPersonalLinks, dynamoVisits } from '../../adapters/dynamo/personal-links.ts';
 import { s3Objects } from '../../adapters/s3/objects.ts';
 import type { Approval, ApprovalView } from '../../contracts/approval.ts';
 import type { IdentityRecord } from '../../contracts/identity.ts';
 import * as routes from '../../contracts/routes/approvals.ts';
 import { reachesStanding } from '../../core/approval/access.ts';
+import { readAsked } from '../../core/approval/asked.ts';
 import { contextOf } from '../../core/approval/context.ts';
 import { hasExpired } from '../../core/approval/decide.ts';
 import { dryRun } from '../../core/approval/dry-run.ts';
@@ -20,7 +22,6 @@ import { addComment, type Delegate, delegate, whyNoPlace, withdrawByRequester } 
 import { revoke } from '../../core/approval/standing.ts';
 import { decidable } from '../../core/approval/versions.ts';
 import { approvalSummaryOf, approvalViewOf } from '../../core/approval/view.ts';
-import { readManifest } from '../../core/execution/manifest.ts';
 import { type Actor, hasSecondFactor, permissionsOf } from '../../core/identity/actor.ts';
 import { authorize } from '../../core/identity/authorize.ts';
 import { apiHandler, ok, route } from '../../runtime/api-handler.ts';
@@ -35,6 +36,7 @@ import { unreadableRow } from '../../runtime/log.ts';
 import { clock } from '../../runtime/system.ts';
 import { approvalLinks, type LinkParts } from './links.ts';
 import { approvalPages } from './pages.ts';
+import { requestApproval } from './request.ts';
 
 const environment = environmentOf('api/approvals');
 const configuration = readConfiguration();
@@ -46,6 +48,7 @@ const decideAs = decision({ approvals, identities, objects, clock });
 const { seenRequest, change } = approvalChanges({ approvals, executions });
 
 const deliveries = dynamoDeliveries(environment.NOTIFICATIONS_TABLE, unreadableRow);
+const operationKeys = dynamoOperationKeys(environment.EPHEMERA_TABLE);
 const nonces = dynamoNonces(environment.EPHEMERA_TABLE);
 const authenticate = authentication(environment);
 
@@ -56,6 +59,12 @@ export const handler = apiHandler(environment, [
     const escalated = query.escalated !== undefined;
     const page = await listFor(approvals, actor, { status, whose, escalated, limit, cursor }, now).catch(refuseCursor);
     return ok({ approvals: page.items.map((row) => approvalSummaryOf(row, now)), next_cursor: page.cursor });
+  }),
+
+  route(routes.requestApproval, async (request) => {
+    const approval = await requestApproval({ approvals, identities, objects, operationKeys, configuration, clock }, request);
+    const headers = { location: `/api/v1/approvals/${approval.approval_id}` };
+    return { status: 201 as const, body: await viewOf(approval), headers };
   }),
 
   route(routes.getApproval, async ({ actor, params }) => ok(await viewOf(await seenRequest(actor, params.approval_id)))),
@@ -180,9 +189,9 @@ async function signedIn({ headers, cookies, clientAddress }: Parameters<LinkPart
 }
 
 async function viewOf(row: Approval): Promise<ApprovalView> {
-  const { manifest } = await readManifest(objects, row.manifest_key, row.digest);
-  const context = await contextOf({ executions, approvals, identities, objects, configuration }, row, manifest);
-  return approvalViewOf(row, manifest, context, clock.now());
+  const asked = await readAsked(objects, row);
+  const context = await contextOf({ executions, approvals, identities, objects, configuration }, row, asked);
+  return approvalViewOf(row, asked, context, clock.now());
 }
 
 const METRICS_MS = 30 * 86_400_000;

@@ -9,9 +9,9 @@ import { resourceOf } from '../../core/execution/view.ts';
 import type { Actor } from '../../core/identity/actor.ts';
 import { authorize } from '../../core/identity/authorize.ts';
 import { mostOpen } from '../../core/policy/limits.ts';
-import { canonicalJson, sha256 } from '../../core/text/json.ts';
 import type { ApiAnswer, ApiRequest } from '../../runtime/api-handler.ts';
 import { ApiError } from '../../runtime/errors.ts';
+import { idempotencyKeyOf } from '../../runtime/idempotency.ts';
 import { log } from '../../runtime/log.ts';
 import type { Parts } from './index.ts';
 import { viewOf } from './read.ts';
@@ -30,7 +30,7 @@ export async function execute(parts: Parts, request: Request): Promise<ApiAnswer
 /** Everything durable is written before the machine starts; a crash between is mended by the reconciler. */
 async function submit(parts: Parts, request: Request): Promise<string> {
   const now = parts.clock.now();
-  const key = idempotencyKey(request);
+  const key = idempotencyKeyOf(request);
   const mayHaveOpen = mostOpen(parts.configuration, request.actor.roles);
   const [repeat, uploads, open] = await Promise.all([
     key && parts.executions.findRepeat(key),
@@ -126,22 +126,6 @@ async function adoptUploads(parts: Parts, files: readonly InputFile[], now: Date
     ];
     throw new ApiError('validation_failed', 'An upload is not what was announced.', { errors });
   }
-}
-
-function idempotencyKey(request: Request) {
-  const key = request.headers['idempotency-key'];
-  if (key === undefined) return null;
-  if (!/^[\x21-\x7e]{1,128}$/.test(key)) {
-    const errors = [
-      {
-        field: 'header.Idempotency-Key',
-        expected: '1 to 128 printable characters without spaces',
-        received: `${key.length} characters`,
-      },
-    ];
-    throw new ApiError('validation_failed', 'The idempotency key is not as expected.', { errors });
-  }
-  return { user_id: request.actor.user_id, key, request_hash: sha256(canonicalJson(request.body)) };
 }
 
 /** `Prefer: wait=<seconds>` (RFC 7240), at most as long as a long poll. Other preferences are ignored, as that RFC says. */

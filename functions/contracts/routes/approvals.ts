@@ -6,6 +6,7 @@ import {
   commentRequest,
   decisionRequest,
   delegationRequest,
+  operationRequest,
   standingApproval,
   withdrawalRequest,
 } from '../approval.ts';
@@ -33,6 +34,18 @@ export const listApprovals = defineRoute({
     cursor: cursor.optional(),
   }),
   responses: { 200: z.object({ approvals: z.array(approvalSummary), next_cursor: nextCursor }) },
+});
+
+export const requestApproval = defineRoute({
+  id: 'requestApproval',
+  method: 'POST',
+  path: '/api/v1/approvals',
+  permission: 'execute_code',
+  summary:
+    'Ask people about an operation that is not a run, under the rule of its type. Airlock does not do it: you do, exactly as described, once `status` is `approved`. A repeat under an `Idempotency-Key` gives the first request.',
+  body: operationRequest,
+  bodyMaxBytes: 192 * 1024,
+  responses: { 201: approvalView },
 });
 
 const approvalParams = z.strictObject({ approval_id: approvalId });

@@ -3,16 +3,13 @@ import type { Approval } from '../../contracts/approval.ts';
 import type { Execution } from '../../contracts/execution.ts';
 import { approvalIdOf } from '../../contracts/ids.ts';
 import type { Manifest } from '../../contracts/manifest.ts';
-import { appendToChain, EMPTY_CHAIN } from '../audit/chain.ts';
 import type { Clock } from '../clock.ts';
 import { readManifest } from '../execution/manifest.ts';
 import type { ExecutionStore, ObjectStore, TaskTokens } from '../execution/ports.ts';
 import type { IdentityStore } from '../identity/ports.ts';
 import type { Configuration } from '../policy/configuration.ts';
 import { updateApproval } from './change.ts';
-import { eligibleNow } from './eligibility.ts';
-import { audienceOf, noticesOf } from './notices.ts';
-import { openApproval } from './open.ts';
+import { openApproval, writeOpened } from './open.ts';
 import { withdraw } from './places.ts';
 import type { ApprovalStore, StandingChange } from './ports.ts';
 import { contentDigestOf, covers, standingIdOf, use } from './standing.ts';
@@ -62,17 +59,23 @@ async function open(parts: AwaitParts, row: Execution): Promise<void> {
   const now = parts.clock.now();
   const request = openApproval(row, manifest, requester, owner, parts.configuration, now);
   for (let tries = 0; tries < MAX_TRIES; tries += 1) {
-    const standing = request.rule.standing_approvals ? await standingFor(parts, request, manifest, now) : null;
-    const written = await create(parts, standing ? coveredBy(request, standing, now) : request, standing, now);
+    const standing = request.rule.standing_approvals ? await standingFor(parts, request, manifest, row.execution_id, now) : null;
+    const written = await writeOpened(parts.approvals, standing ? coveredBy(request, standing, now) : request, standing, now);
     if (written !== 'conflict') return;
   }
-  await create(parts, request, null, now);
+  await writeOpened(parts.approvals, request, null, now);
 }
 
-async function standingFor(parts: AwaitParts, request: Approval, manifest: Manifest, now: Date): Promise<StandingChange | null> {
+async function standingFor(
+  parts: AwaitParts,
+  request: Approval,
+  manifest: Manifest,
+  executionId: string,
+  now: Date,
+): Promise<StandingChange | null> {
   const run = { content_digest: contentDigestOf(manifest), owner_id: request.requester.user_id, team: request.team };
   const standing = await parts.approvals.getStanding(standingIdOf(run.content_digest, run.owner_id, run.team));
-  return standing && covers(standing, run, now) ? use(standing, request.execution_id, now) : null;
+  return standing && covers(standing, run, now) ? use(standing, executionId, now) : null;
 }
 
 const coveredBy = (request: Approval, { after }: StandingChange, now: Date): Approval => ({
@@ -83,24 +86,6 @@ const coveredBy = (request: Approval, { after }: StandingChange, now: Date): App
   settled_digest: request.digest,
   standing_approval_id: after.standing_approval_id,
 });
-
-async function create(parts: AwaitParts, request: Approval, standing: StandingChange | null, now: Date) {
-  const { record } = appendToChain(request.approval_id, EMPTY_CHAIN, {
-    action: request.status === 'open' ? 'opened' : 'approved_by_standing_approval',
-    actor: request.requester.user_id,
-    at: request.created_at,
-    details: {
-      execution_id: request.execution_id,
-      digest: request.digest,
-      risk: request.risk.level,
-      rule: request.rule.name,
-      ...(standing ? { standing_approval_id: standing.after.standing_approval_id } : {}),
-    },
-  });
-  const asked = { event: 'opened', asks: true, audience: audienceOf(request, now, eligibleNow(request)) } as const;
-  const notices = request.status === 'open' ? noticesOf(request, record.sequence, [asked], request.created_at) : [];
-  return await parts.approvals.create(request, record, notices, standing ?? undefined);
-}
 
 /** Closes the request of a cancelled execution and wakes the machine that waits for it. */
 export async function withdrawFor(

@@ -46,7 +46,7 @@ function house() {
   };
   const now = (change: Partial<Manifest> = {}, label: string | null = 'report') => {
     const id = newExecutionId();
-    return contextOf(parts, { ...openApprovalOf(id), label }, manifestOf(id, change));
+    return contextOf(parts, { ...openApprovalOf(id), label }, { manifest: manifestOf(id, change), operation: null });
   };
   return { earlier, now };
 }

@@ -9,6 +9,7 @@ import type { IdentityStore } from '../identity/ports.ts';
 import type { Configuration } from '../policy/configuration.ts';
 import { hiddenCharacters, madeVisible } from '../text/hidden.ts';
 import { canonicalJson, type Json } from '../text/json.ts';
+import { type Asked, detailsText } from './asked.ts';
 import type { ApprovalStore } from './ports.ts';
 import { approvedVersion } from './versions.ts';
 
@@ -22,9 +23,14 @@ export interface ContextParts {
 
 const MAX_SIMILAR = 10;
 
-export async function contextOf(parts: ContextParts, request: Approval, manifest: Manifest): Promise<ApprovalContext> {
-  const [similar, requester] = await Promise.all([similarTo(parts, request), parts.identities.get(request.requester.user_id)]);
-  const hidden = hiddenCharacters(manifest.code);
+export async function contextOf(parts: ContextParts, request: Approval, asked: Asked): Promise<ApprovalContext> {
+  const { manifest } = asked;
+  const [similar, requester] = await Promise.all([
+    manifest ? similarTo(parts, request) : [],
+    parts.identities.get(request.requester.user_id),
+  ]);
+  const text = manifest ? manifest.code : detailsText(asked.operation);
+  const hidden = hiddenCharacters(text);
   return {
     operation_summary: request.summary,
     agent_context: requester && {
@@ -41,11 +47,11 @@ export async function contextOf(parts: ContextParts, request: Approval, manifest
       error: row.phase === 'done' ? (row.outcome.error?.code ?? null) : null,
       created_at: row.created_at,
     })),
-    last_approved: await lastApproved(parts, similar, manifest),
-    execution_preview: previewOf(parts.configuration, manifest),
+    last_approved: manifest && (await lastApproved(parts, similar, manifest)),
+    execution_preview: manifest && previewOf(parts.configuration, manifest),
     hidden_characters: hidden.slice(0, MAX_HIDDEN),
     hidden_characters_total: hidden.length,
-    visible_code: hidden.length > 0 ? madeVisible(manifest.code) : null,
+    visible_code: hidden.length > 0 ? madeVisible(text) : null,
   };
 }
 
@@ -78,7 +84,7 @@ async function lastApproved(
     if (!before) continue;
     return {
       approval_id: request.approval_id,
-      execution_id: request.execution_id,
+      execution_id: row.execution_id,
       digest: version.digest,
       approved_at: request.closed_at,
       differences: differencesBetween(before.manifest, manifest),

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { actorOf, NOW, newExecutionId, openApprovalOf, who } from '../../../test/support/entities.ts';
-import type { Approval, ApprovalVersion, DecisionRequest } from '../../contracts/approval.ts';
+import type { Approval, DecisionRequest, RunVersion } from '../../contracts/approval.ts';
 import type { ApprovalRule } from '../../contracts/approval-rule.ts';
 import { type ChangeOutcome, type DecisionContext, decide } from './decide.ts';
 import type { Person } from './eligibility.ts';
@@ -246,8 +246,8 @@ describe('a place handed on', () => {
 
 describe('conditions', () => {
   const request = requestOf({ stages: [stage(2)] });
-  const [shown] = request.versions as [ApprovalVersion];
-  const tighter: ApprovalVersion = { ...shown, version: 2, digest: 'b'.repeat(64), timeout_seconds: 10 };
+  const [shown] = request.versions as [RunVersion];
+  const tighter: RunVersion = { ...shown, version: 2, digest: 'b'.repeat(64), timeout_seconds: 10 };
   const wanted = { ...approve, conditions: { timeout_seconds: 10 } };
 
   it('make a version of their own, of which this is the first approval, and it alone runs once it has its quorum', () => {

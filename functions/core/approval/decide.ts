@@ -10,7 +10,7 @@ import { capacityOf, eligibleNow, isTakenBack, nameOf, type Person } from './eli
 import { audienceOf, toEverybody } from './notices.ts';
 import { wantsSecondFactor } from './second-factor.ts';
 import { grantProblem } from './standing.ts';
-import { isTighter } from './versions.ts';
+import { isOfRun, isTighter } from './versions.ts';
 
 export type ChangeOutcome =
   | { readonly outcome: 'changed'; readonly change: ApprovalChange }
@@ -115,9 +115,10 @@ function conditionsProblem(
   shown: ApprovalVersion,
   tightened: ApprovalVersion | undefined,
 ): ChangeOutcome | null {
+  if (!isOfRun(shown)) return refused('validation_failed', 'Conditions lower the limits of a run, and this is none.');
   if (request.stage > 0)
     return refused('conflict', 'Conditions are set in the first stage: those who agreed to what is shown agreed to it as it is.');
-  if (!tightened || !isTighter(tightened, shown))
+  if (!tightened || !isOfRun(tightened) || !isTighter(tightened, shown))
     return refused('validation_failed', 'Conditions may only lower limits, and have to lower at least one.');
   if (!isKnown(request, tightened) && request.versions.length >= MAX_VERSIONS)
     return refused('conflict', `A request has at most ${MAX_VERSIONS} versions. Agree to one of them, or deny.`);

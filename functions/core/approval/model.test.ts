@@ -170,7 +170,7 @@ function tighterOf(request: Approval, number: number): ApprovalVersion | undefin
   const [first] = request.versions;
   const digest = TIGHTER[number];
   return first && digest
-    ? { ...first, version: number + 2, digest, timeout_seconds: first.timeout_seconds - 10 - number }
+    ? { ...first, version: number + 2, digest, timeout_seconds: (first.timeout_seconds ?? 0) - 10 - number }
     : undefined;
 }
 

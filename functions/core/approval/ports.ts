@@ -48,3 +48,13 @@ export interface ClockMachine {
   /** Starting the same round of the same stage twice is once. */
   start(approvalId: string, stage: number, round: number): Promise<void>;
 }
+
+/** Which request somebody's `Idempotency-Key` stands for. */
+export interface OperationKeys {
+  /** The id the key was claimed for first, this one or an earlier; null when it came with another request. */
+  claim(
+    key: { readonly user_id: string; readonly key: string; readonly request_hash: string },
+    approvalId: string,
+    now: Date,
+  ): Promise<string | null>;
+}

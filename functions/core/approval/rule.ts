@@ -67,6 +67,14 @@ function nobody(operationType: string, why: readonly string[]): ChosenRule {
   return { rule, why, autoApproveConditions: [] };
 }
 
+const NO_LIMITS = { memory_bytes: 0, cpu: 0, disk_bytes: 0, processes: 0, open_files: 0 };
+
+/** What the rules may ask about another operation. */
+export const factsOfOperation = (risk: RiskLevel, asking: Pick<RuleFacts, 'requester' | 'team'>): RuleFacts => ({
+  ...{ language: '', profile: '', environment: '', network: '', packages: [], timeout: 0, limits: NO_LIMITS },
+  ...{ risk, ...asking },
+});
+
 /** What the rules may ask about the run of a manifest. */
 export function factsOfRun(
   configuration: Pick<Configuration, 'environments'>,

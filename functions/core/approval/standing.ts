@@ -22,6 +22,7 @@ export const standingIdOf = (contentDigest: string, owner: string, team: string 
 export function grantProblem(request: Approval, grant: StandingGrant, now: Date): string | null {
   const limits = request.rule.standing_approvals;
   if (!limits) return 'The rule allows no standing approvals.';
+  if (request.execution_id === null) return 'Only runs can be agreed to in advance.';
   if (grant.runs !== undefined && grant.runs > limits.max_runs) return `The rule allows at most ${limits.max_runs} runs.`;
   if (grant.until === undefined) return null;
   if (grant.until <= now.toISOString()) return 'The standing approval would have ended already.';

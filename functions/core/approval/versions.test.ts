@@ -1,12 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { manifestOf, NOW, newExecutionId, openApprovalOf } from '../../../test/support/entities.ts';
-import type { ApprovalVersion, DecisionRequest } from '../../contracts/approval.ts';
+import type { DecisionRequest, RunVersion } from '../../contracts/approval.ts';
 import { digestOf } from '../execution/submit.ts';
 import { isTighter, isTighterManifest, tighten } from './versions.ts';
 
 const manifest = manifestOf(newExecutionId(), { files: [{ path: 'data.csv', sha256: 'c'.repeat(64), size_bytes: 5 * 2 ** 20 }] });
-const shown = openApprovalOf(manifest.execution_id).versions[0] as ApprovalVersion;
+const shown = openApprovalOf(manifest.execution_id).versions[0] as RunVersion;
 const by = { user_id: 'user-2', email: 'user-2@airlock.test' };
 const under = (conditions: NonNullable<DecisionRequest['conditions']>) =>
   tighten(shown, manifest, conditions, by, { version: 2, now: NOW });

@@ -1,5 +1,5 @@
 /** What conditions make of a manifest: the same bytes but for lower limits, under a digest of their own. */
-import type { Approval, ApprovalVersion, DecisionRequest } from '../../contracts/approval.ts';
+import type { Approval, ApprovalVersion, DecisionRequest, RunVersion } from '../../contracts/approval.ts';
 import type { FieldError } from '../../contracts/errors.ts';
 import type { Manifest, ResourceLimits } from '../../contracts/manifest.ts';
 import { digestOf } from '../execution/submit.ts';
@@ -7,7 +7,11 @@ import { formatByteSize, parseByteSize } from '../policy/byte-size.ts';
 import { MINIMUM_LIMITS, MINIMUM_TIMEOUT_SECONDS } from '../policy/limits.ts';
 import { canonicalJson } from '../text/json.ts';
 
-type Limited = Pick<ApprovalVersion, 'limits' | 'timeout_seconds'>;
+type Limited = Pick<RunVersion, 'limits' | 'timeout_seconds'>;
+
+/** A run has limits; another operation has none. */
+export const isOfRun = (version: ApprovalVersion): version is RunVersion =>
+  version.limits !== null && version.timeout_seconds !== null;
 
 const amounts = ({ limits, timeout_seconds }: Limited): [number, number, number, number, number, number] => [
   limits.memory_bytes,
@@ -36,7 +40,7 @@ export function isTighterManifest(version: Manifest, first: Manifest): boolean {
 }
 
 export type Tightened =
-  | { readonly manifestBytes: Uint8Array; readonly version: ApprovalVersion }
+  | { readonly manifestBytes: Uint8Array; readonly version: RunVersion }
   | { readonly errors: readonly FieldError[] };
 
 /** The version that an approver's conditions make of the one shown to them. */

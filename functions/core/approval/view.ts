@@ -1,5 +1,5 @@
 import type { Approval, ApprovalContext, ApprovalSummary, ApprovalView } from '../../contracts/approval.ts';
-import type { Manifest } from '../../contracts/manifest.ts';
+import type { Asked } from './asked.ts';
 import { nextEscalation } from './clocks.ts';
 import { agreedTo } from './decide.ts';
 import { delegatesNow, eligibleNow } from './eligibility.ts';
@@ -38,7 +38,7 @@ function eligibleApproversOf(row: Approval, now: Date): ApprovalSummary['eligibl
   };
 }
 
-export function approvalViewOf(row: Approval, manifest: Manifest, context: ApprovalContext, now: Date): ApprovalView {
+export function approvalViewOf(row: Approval, { manifest, operation }: Asked, context: ApprovalContext, now: Date): ApprovalView {
   return {
     ...approvalSummaryOf(row, now),
     agent_owner: row.agent_owner,
@@ -57,5 +57,6 @@ export function approvalViewOf(row: Approval, manifest: Manifest, context: Appro
     comments: row.comments,
     context,
     manifest,
+    operation,
   };
 }

@@ -178,6 +178,13 @@ describe('the gate signs nothing', () => {
     expect(await mayRun(parts, input)).toHaveProperty('refused');
   });
 
+  it('on the approval of an operation that is no run, also of the same digest', async () => {
+    const { parts, input } = await atTheGate({
+      approval: (request, digest) => ({ ...approved(request, digest), execution_id: null, operation_type: 'data_export' }),
+    });
+    expect(await mayRun(parts, input)).toHaveProperty('refused');
+  });
+
   it('for an approval of other bytes', async () => {
     const { parts, input } = await atTheGate({
       approval: (request, digest) => ({ ...approved(request, digest), digest: 'b'.repeat(64) }),

@@ -44,7 +44,7 @@ export function messageOf(about: Said, approval: Approval, publicUrl: string | n
   ];
   return {
     subject: `[${approval.risk.level} risk] ${headlineOf(said, person)}`,
-    lead: leadOf(said),
+    lead: leadOf(said, approval.execution_id !== null),
     facts,
     link: linkTo(approval.approval_id, publicUrl, token),
     isPersonal: token !== null,
@@ -82,16 +82,17 @@ function headlineOf({ event, asks }: Said, person: string): string {
   return `${ENDS[event] ?? 'News'}: request of ${person}`;
 }
 
-function leadOf({ event, asks }: Said): string {
+function leadOf({ event, asks }: Said, isRun: boolean): string {
+  const nothing = isRun ? 'nothing runs' : 'it is not to be done';
   if (asks) {
     return event === 'escalated'
-      ? 'The people asked before you did not decide in time. Nothing runs until somebody does.'
-      : 'Nothing runs until it is decided. Read what would run before you decide.';
+      ? `The people asked before you did not decide in time. ${isRun ? 'Nothing runs' : 'It waits'} until somebody does.`
+      : `${isRun ? 'Nothing runs until it is decided. Read what would run' : 'It waits until it is decided. Read what would be done'} before you decide.`;
   }
   const LEADS: Partial<Record<Said['event'], string>> = {
-    approved: 'The request was approved; exactly the approved code may run now.',
-    denied: 'The request was denied; nothing runs.',
-    expired: 'Nobody decided in time; nothing runs.',
+    approved: `The request was approved; exactly the approved ${isRun ? 'code may run' : 'operation may be done'} now.`,
+    denied: `The request was denied; ${nothing}.`,
+    expired: `Nobody decided in time; ${nothing}.`,
     withdrawn: 'The request was taken back; there is nothing left to decide.',
     escalated: 'You can still decide; the next level was asked as well.',
     stage_started: 'One stage agreed; the next one decides now.',

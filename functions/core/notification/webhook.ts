@@ -16,7 +16,8 @@ export const webhookBody = z.object({
   timestamp,
   data: z.object({
     approval_id: approvalId,
-    execution_id: executionId,
+    /** null: not a run. */
+    execution_id: executionId.nullable(),
     operation_type: operationType,
     event: approvalNotice.shape.event,
     asks: z.boolean(),

@@ -25,12 +25,12 @@ const [asked] = request.versions;
 if (!asked) throw new Error('there is what was asked for');
 const tighter = {
   ...{ ...asked, version: 2, digest: 'b'.repeat(64), timeout_seconds: 7 },
-  ...{ limits: { ...asked.limits, memory_bytes: 128 * 2 ** 20 }, made_by: { user_id: 'user-2', email: 'lead@airlock.test' } },
+  ...{ limits: { ...manifest.limits, memory_bytes: 128 * 2 ** 20 }, made_by: { user_id: 'user-2', email: 'lead@airlock.test' } },
 };
 
 const shown = (row: typeof request): string =>
   approvalPage({
-    view: approvalViewOf(row, manifest, context, NOW),
+    view: approvalViewOf(row, { manifest, operation: null }, context, NOW),
     viewer: { email: 'user-3@airlock.test', csrfToken: 'c', isVisitor: false },
     ...{ now: NOW, isWhole: true, form: { kind: 'form', nonce: 'n', mayAgree: true, filled: null, errors: [] }, said: null },
     ...{ mayComment: true, mayWithdraw: false, place: null },
@@ -53,5 +53,39 @@ describe('the page of a request', () => {
     expect(page).toContain(`<dt>Digest</dt><dd><code>${asked.digest}</code></dd>`);
     expect(page).toContain('<dt>Time</dt><dd>60 s</dd>');
     expect(page).not.toContain('<dt>Limits</dt>');
+  });
+});
+
+describe('the page of an operation that is no run', () => {
+  const operation = {
+    ...{ version: 1 as const, approval_id: request.approval_id, requester_id: 'user-1', operation_type: 'data_export' },
+    ...{ summary: 'Send them <b>all</b>', details: { to: 'auditors\u202e', rows: Array.from({ length: 400 }, (_, row) => row) } },
+  };
+  const asOperation = (isWhole: boolean): string => {
+    const row = { ...request, execution_id: null, operation_type: 'data_export', summary: operation.summary };
+    const ofIt = { ...context, execution_preview: null };
+    return approvalPage({
+      view: approvalViewOf(row, { manifest: null, operation }, ofIt, NOW),
+      viewer: { email: 'user-3@airlock.test', csrfToken: 'c', isVisitor: false },
+      ...{ now: NOW, isWhole, form: { kind: 'form', nonce: 'n', mayAgree: true, filled: null, errors: [] }, said: null },
+      ...{ mayComment: true, mayWithdraw: false, place: null },
+    }).html;
+  };
+
+  it('shows all of what would be done, says that it is not done here, and offers no limits to lower', () => {
+    const page = asOperation(true);
+    expect(page).toContain('What would be done');
+    expect(page).toContain('Not by Airlock');
+    expect(page).toContain('Send them &lt;b&gt;all&lt;/b&gt;');
+    expect(page).toContain('U+202E');
+    expect(page).toContain('399');
+    expect(page).toContain('exactly this may be done');
+    expect(page).not.toContain('Tighter limits');
+    expect(page).not.toContain('may run');
+  });
+
+  it('says what of long details it leaves out', () => {
+    expect(asOperation(false)).toContain('This is not all');
+    expect(asOperation(false)).not.toContain('399');
   });
 });

@@ -1,6 +1,8 @@
 /** The page of one request: all that its decision rests on, in the order in which one asks. It renders what the API answers, and no more. */
-import type { ApprovalView, Finding } from '../../contracts/approval.ts';
+import type { ApprovalContext, ApprovalView, Finding } from '../../contracts/approval.ts';
 import type { Manifest } from '../../contracts/manifest.ts';
+import type { Operation } from '../../contracts/operation.ts';
+import { detailsText } from '../approval/asked.ts';
 import { type Html, html } from '../text/html.ts';
 import { decisionForm, type FormState } from './decision-form.ts';
 import { alertOf, csrfField, noteOf, pageOf, type Viewer } from './layout.ts';
@@ -34,7 +36,7 @@ ${said === null ? '' : 'note' in said ? noteOf(said.note) : alertOf(said.alert)}
 ${aboutRequest(view, now)}
 ${turnsOf(view, now)}
 ${risksOf(view)}
-${whatRuns(view, isWhole)}
+${whatIsAsked(view, isWhole)}
 ${changesOf(view)}
 ${earlierRuns(view)}
 ${decisionsOf(view)}
@@ -122,14 +124,36 @@ const textsOf = (manifest: Manifest): (readonly [string, string])[] => [
 ];
 
 /** Whether something of it is shown in part until it is opened. */
-export const hasLongText = ({ manifest }: ApprovalView): boolean => textsOf(manifest).some(([, text]) => isLong(text));
+export const hasLongText = ({ manifest, operation }: ApprovalView): boolean =>
+  [...(manifest ? textsOf(manifest) : []), ...(operation ? detailsOf(operation) : [])].some(([, text]) => isLong(text));
 
-function whatRuns(view: ApprovalView, isWhole: boolean): Html {
-  const { manifest, context } = view;
-  const { execution_preview: preview } = context;
+const detailsOf = (operation: Operation): (readonly [string, string])[] => [['Details', detailsText(operation)]];
+
+function whatIsAsked(view: ApprovalView, isWhole: boolean): Html {
+  const { manifest, operation, context } = view;
+  if (manifest && context.execution_preview) return whatRuns(view, manifest, context.execution_preview, isWhole);
+  if (!operation) throw new Error(`the request ${view.approval_id} asks for nothing`);
+  return html`<section aria-labelledby="runs"><h2 id="runs">What would be done</h2>
+<p class="soft">Not by Airlock: whoever asked does exactly this, if it is approved.</p>
+${factsOf([
+  ['Operation', operation.operation_type],
+  ['In words', shown(operation.summary)],
+  ['Digest', html`<code>${view.digest}</code>`],
+])}
+${detailsOf(operation).map(([label, text]) => textOf(view, label, text, isWhole))}
+</section>`;
+}
+
+function whatRuns(
+  view: ApprovalView,
+  manifest: Manifest,
+  preview: NonNullable<ApprovalContext['execution_preview']>,
+  isWhole: boolean,
+): Html {
   // What a stage before settled on is what would run, and what is decided on.
   const settled = view.versions.find((version) => version.version > 1 && version.digest === view.settled_digest);
-  const { limits, timeout_seconds: seconds } = settled ?? preview;
+  const limits = settled?.limits ?? preview.limits;
+  const seconds = settled?.timeout_seconds ?? preview.timeout_seconds;
   return html`<section aria-labelledby="runs"><h2 id="runs">What would run</h2>
 ${factsOf([
   ['Language', `${preview.language}, as ${manifest.entrypoint}`],
@@ -157,13 +181,13 @@ function textOf(view: ApprovalView, label: string, text: string, isWhole: boolea
   if (isWhole || !isLong(text)) return html`${title}${sourceOf(text, label)}`;
   const { beginning, linesLeft } = beginningOf(text, label);
   return html`${title}${beginning}
-<p class="warn">This is not all: ${linesLeft > 0 ? `${countOf(linesLeft, 'line')} more` : 'more'} would run.
+<p class="warn">This is not all: ${linesLeft > 0 ? `${countOf(linesLeft, 'line')} more follow` : 'more follows'}.
 <a href="/approvals/${view.approval_id}?all=1#runs">Show all of it</a>; a decision wants that.</p>`;
 }
 
 function changesOf({ context, manifest, label }: ApprovalView): Html {
   const { last_approved: last } = context;
-  if (!last) return html``;
+  if (!last || !manifest) return html``;
   const now = new Map<string, unknown>(Object.entries(manifest));
   const changes = last.differences.map(({ field, before }) => {
     const [was, is] = [textFor(before), textFor(now.get(field))];

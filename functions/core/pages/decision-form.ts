@@ -1,5 +1,5 @@
 /** The form of a decision: what it asks, and what is made of what comes back. */
-import type { ApprovalView, DecisionRequest } from '../../contracts/approval.ts';
+import type { ApprovalVersion, ApprovalView, DecisionRequest } from '../../contracts/approval.ts';
 import { decisionRequest } from '../../contracts/approval.ts';
 import type { FieldError } from '../../contracts/errors.ts';
 import { type Html, html } from '../text/html.ts';
@@ -36,7 +36,7 @@ export type FormState =
 export function decisionForm(view: ApprovalView, viewer: Viewer, state: FormState): Html {
   if (state.kind === 'none') return html`<p>${state.why}</p>`;
   if (state.kind === 'open_first')
-    return html`<p class="warn">Part of what would run is not shown yet. <a class="button" href="/approvals/${view.approval_id}?all=1#runs">Show all of it</a></p>`;
+    return html`<p class="warn">Part of it is not shown yet. <a class="button" href="/approvals/${view.approval_id}?all=1#runs">Show all of it</a></p>`;
   const { nonce, filled, errors, mayAgree } = state;
   const { rule } = view;
   const field = (name: keyof DecisionFields, label: string, input: Html): Html => {
@@ -55,16 +55,17 @@ export function decisionForm(view: ApprovalView, viewer: Viewer, state: FormStat
     );
   const choice = (value: string, label: string): Html =>
     html`<label class="choice"><input type="radio" name="decision" value="${value}" required${filled?.decision === value ? html` checked` : ''}>${label}</label>`;
-  const mayTighten = mayAgree && view.eligible_approvers !== null && view.settled_digest === null && isFirstStage(view);
-  const limits = view.manifest.limits;
+  const run = view.manifest;
+  const mayTighten =
+    mayAgree && run !== null && view.eligible_approvers !== null && view.settled_digest === null && isFirstStage(view);
   return html`<form class="panel" method="post" action="/approvals/${view.approval_id}/decision">
 ${csrfField(viewer)}<input type="hidden" name="nonce" value="${nonce}">
 ${versionsOf(view, filled)}
 <fieldset><legend>Decide</legend>
 ${errors.some((one) => one.field === 'decision') ? html`<p class="alert">Choose one of these.</p>` : ''}
-${mayAgree ? choice('approve', 'Approve: exactly this may run') : wantsMore(view)}
+${mayAgree ? choice('approve', run ? 'Approve: exactly this may run' : 'Approve: exactly this may be done') : wantsMore(view)}
 ${mayTighten ? choice('tighten', 'Approve, but only under the tighter limits below') : ''}
-${choice('deny', 'Deny: nothing runs')}
+${choice('deny', run ? 'Deny: nothing runs' : 'Deny: it is not to be done')}
 </fieldset>
 ${field(
   'rationale',
@@ -72,15 +73,15 @@ ${field(
   html`<textarea id="rationale" name="rationale" rows="3" maxlength="4000"${rule.requires_rationale ? html` required` : ''}${described('rationale')}>${filled?.rationale ?? ''}</textarea>`,
 )}
 ${
-  mayTighten
+  mayTighten && run
     ? html`<details${hasAny(filled, errors, ['timeout_seconds', 'memory_mib', 'cpu'])}><summary>Tighter limits</summary>
-${number('timeout_seconds', `Seconds, less than ${view.manifest.timeout_seconds}`, 'any')}
-${number('memory_mib', `Memory in MiB, less than ${bytes(limits.memory_bytes)}`, '1')}
-${number('cpu', `Share of a core, less than ${limits.cpu}`, 'any')}</details>`
+${number('timeout_seconds', `Seconds, less than ${run.timeout_seconds}`, 'any')}
+${number('memory_mib', `Memory in MiB, less than ${bytes(run.limits.memory_bytes)}`, '1')}
+${number('cpu', `Share of a core, less than ${run.limits.cpu}`, 'any')}</details>`
     : ''
 }
 ${
-  mayAgree && rule.standing_approvals && !viewer.isVisitor
+  mayAgree && run && rule.standing_approvals && !viewer.isVisitor
     ? html`<details${hasAny(filled, errors, ['standing_runs', 'standing_days'])}><summary>Let the same run again without asking</summary>
 ${number('standing_runs', `So many further runs, at most ${rule.standing_approvals.max_runs}`, '1')}
 ${number('standing_days', `For so many days, at most ${rule.standing_approvals.max_days}`, '1')}</details>`
@@ -99,6 +100,9 @@ const isFirstStage = ({ rule, eligible_approvers: eligible }: ApprovalView): boo
 const hasAny = (filled: DecisionFields | null, errors: readonly FieldError[], names: readonly (keyof DecisionFields)[]): Html =>
   names.some((name) => (filled?.[name] ?? '') !== '' || errors.some((one) => one.field === name)) ? html` open` : html``;
 
+const limitsIn = ({ limits, timeout_seconds: seconds }: Pick<ApprovalVersion, 'limits' | 'timeout_seconds'>): string =>
+  limits === null ? '' : `: ${seconds} s, ${bytes(limits.memory_bytes)}, ${limits.cpu} of a core`;
+
 /** Where somebody set conditions there is more than one thing to agree to. */
 function versionsOf(view: ApprovalView, filled: DecisionFields | null): Html {
   const open = view.versions.filter((version) => view.settled_digest === null || version.digest === view.settled_digest);
@@ -108,7 +112,7 @@ function versionsOf(view: ApprovalView, filled: DecisionFields | null): Html {
     (
       version,
     ) => html`<label class="choice"><input type="radio" name="digest" value="${version.digest}" required${filled?.digest === version.digest ? html` checked` : ''}>
-<span>Version ${String(version.version)}: ${String(version.timeout_seconds)} s, ${bytes(version.limits.memory_bytes)}, ${String(version.limits.cpu)} of a core
+<span>Version ${String(version.version)}${limitsIn(version)}
 <span class="soft">(${version.version === 1 ? 'as asked for' : `limits set by ${version.made_by.email}`})</span></span></label>`,
   );
   return html`<fieldset><legend>On which version</legend>${choices}</fieldset>`;

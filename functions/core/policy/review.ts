@@ -32,6 +32,19 @@ export function review(configuration: Configuration, facts: ReviewFacts): Review
   }
 }
 
+/**
+ * Of an operation nobody here knows, from its details as approvers read them: what it does is known to whoever asks alone, so it is never
+ * less than `high`.
+ */
+export function reviewOperation(configuration: Configuration, details: string): Review {
+  const unknown: Factor = { level: 'high', text: 'what this operation does is not known to the review' };
+  try {
+    return reviewOf([...dangerousPatterns(configuration, details), ...hiddenCharacters(details)], [unknown]);
+  } catch {
+    return { level: 'high', factors: [unknown.text], findings: [] };
+  }
+}
+
 /** Whether the owner's threshold refuses such a run outright; never without a threshold. */
 export function isBlocked(configuration: Configuration, level: RiskLevel): boolean {
   const threshold = configuration.riskThresholds.blocked_execution;
@@ -51,8 +64,14 @@ const CODE_ENDINGS = /\.(py|mjs|cjs|js|mts|cts|ts|sh|sql)$/i;
 
 function assess(configuration: Configuration, facts: ReviewFacts): Review {
   language.parse(facts.language);
-  const hits = [...dangerousPatterns(configuration, facts.code), ...hiddenCharacters(facts.code)];
-  const factors = [...factorsOf(configuration, facts), ...hits.map(factorOf)];
+  return reviewOf(
+    [...dangerousPatterns(configuration, facts.code), ...hiddenCharacters(facts.code)],
+    [...factorsOf(configuration, facts)],
+  );
+}
+
+function reviewOf(hits: readonly Hit[], known: readonly Factor[]): Review {
+  const factors = [...known, ...hits.map(factorOf)];
   const findings = hits.flatMap(({ rule, level, message, lines }) =>
     lines.slice(0, MAX_FINDINGS_PER_RULE).map((line): Finding => ({ rule, level, message, line })),
   );

@@ -1,7 +1,7 @@
 import type { Execution } from '../../contracts/execution.ts';
 import { approvalIdOf } from '../../contracts/ids.ts';
 import type { ApprovalStore } from '../approval/ports.ts';
-import { approvedVersion } from '../approval/versions.ts';
+import { approvedVersion, isOfRun } from '../approval/versions.ts';
 import type { Clock } from '../clock.ts';
 import { type Approved, enqueue, update } from '../execution/transitions.ts';
 import { admitNext, type LineParts, lineNow, withRow } from './line.ts';
@@ -46,7 +46,7 @@ async function approvedFor(parts: { approvals: Pick<ApprovalStore, 'get'> }, row
   if (row.phase !== 'awaiting_approval') return null;
   const request = await parts.approvals.get(approvalIdOf(row.execution_id));
   const version = request && approvedVersion(request);
-  if (!version || version.digest === row.digest) return null;
+  if (!version || !isOfRun(version) || version.digest === row.digest) return null;
   const { digest, manifest_key, limits, timeout_seconds } = version;
   return { digest, manifest_key, limits, timeout_seconds };
 }
