@@ -5,7 +5,7 @@ import { GetCommand, QueryCommand, ScanCommand, UpdateCommand } from '@aws-sdk/l
 import { describe, expect, it } from 'vitest';
 import type { ApprovalSummary, ApprovalView, StandingApproval } from '../../functions/contracts/approval.ts';
 import type { ApprovalNotice } from '../../functions/contracts/approval-notice.ts';
-import { approvalOf, as, type Client, clientOf, finished, get, problemOf, submit, until } from '../support/airlock.ts';
+import { approvalOf, as, type Client, clientOf, finished, get, problemOf, submit, until, userOf } from '../support/airlock.ts';
 import { invoke, output, stepFunctions, tables } from '../support/faults.ts';
 import { newUser, signInWith, somebody } from '../support/people.ts';
 
@@ -128,8 +128,12 @@ describe('a place', () => {
     const hand = (from: Client, to: string) =>
       from.call<ApprovalView>('POST', pathOf(submitted, '/delegate'), { to, until: new Date(Date.now() + 60_000).toISOString() });
     expect((await hand(approver, deputy.user_id)).status).toBe(403);
-    expect((await hand(admin, (await as('viewer')).user_id)).status).toBe(422);
-    expect((await hand(admin, 'nobody')).status).toBe(422);
+    // Somebody who may not approve is not told apart from nobody.
+    const viewer = await as('viewer');
+    const [toViewer, toNobody] = [await hand(admin, viewer.user_id), await hand(admin, 'nobody')];
+    expect([toViewer.status, toNobody.status]).toEqual([422, 422]);
+    expect(problemOf(toViewer).detail).toBe(problemOf(toNobody).detail);
+    expect(JSON.stringify(toViewer.body)).not.toContain(userOf('viewer').email);
     const handed = await hand(admin, deputy.user_id);
     expect(handed.body.eligible_approvers?.delegates).toMatchObject([{ user_id: deputy.user_id }]);
 
