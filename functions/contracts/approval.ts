@@ -253,7 +253,6 @@ export const operationRequest = z.strictObject({
   summary: operationSummary,
   details: operationDetails.optional(),
   justification: z.string().max(2000).optional(),
-  environment: z.string().min(1).max(64).optional(),
   label: label.optional(),
   team: z.string().min(1).max(63).optional(),
 });

@@ -86,6 +86,7 @@ describe('an operation that is not a run', () => {
     ['no reason where one is wanted', { justification: undefined }, 'body.justification'],
     ['somebody else’s team', { team: 'nobody-s' }, 'body.team'],
     ['a field nobody knows', { requester: 'me' }, 'body.requester'],
+    ['an environment, which only runs have', { environment: 'python' }, 'body.environment'],
   ])('is refused with the field for %s', async (_, change, field) => {
     const answer = await request(await as('developer'), exportOf(change));
     expect([answer.status, problemOf(answer).errors?.map((error) => error.field)]).toEqual([422, [field]]);

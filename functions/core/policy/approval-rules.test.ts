@@ -159,6 +159,21 @@ describe('rules of approvals', () => {
       `${AT}[0].when`,
       'No such key: memory',
     ],
+    [
+      'a time zone there is not',
+      [
+        '- when: \'time.getHours("Middle/Earth") >= 18\'',
+        `  ${ONE}`,
+        `  ${WHO}`,
+        `  ${TIME}`,
+        `- ${ONE}`,
+        `  ${WHO}`,
+        `  ${TIME}`,
+      ],
+      7,
+      `${AT}[0].when`,
+      'no time zone Middle/Earth',
+    ],
     ['no rule', ['[]'], 6, AT, 'at least one rule'],
     ['a person without an address', [ONE, 'eligible_people: [boss]', TIME], 8, `${AT}.eligible_people[0]`, 'an e-mail address'],
   ];
