@@ -171,7 +171,8 @@ const approvalContext = z.object({
       execution_id: executionId,
       digest: sha256Hex,
       approved_at: timestamp,
-      differences: z.array(z.object({ field: z.string(), before: z.json() })),
+      /** `omitted`: what it was would make this answer too long, and stands in the manifest of that request; `before` is null. */
+      differences: z.array(z.object({ field: z.string(), before: z.json(), omitted: z.boolean() })),
     })
     .nullable(),
   /** null: not a run. */
@@ -201,8 +202,10 @@ const approvalContext = z.object({
     }),
   ),
   hidden_characters_total: z.int().nonnegative(),
-  /** That text with each of them written as `⟦U+202E⟧`; null when there is none. */
+  /** That text with each of them written as `⟦U+202E⟧`; null when there is none, or when it is omitted. */
   visible_code: z.string().nullable(),
+  /** It would make this answer too long: the page shows it, and the places are above. */
+  visible_code_omitted: z.boolean(),
 });
 export type ApprovalContext = z.infer<typeof approvalContext>;
 

@@ -76,8 +76,8 @@ describe('the context of a request', () => {
     expect(context.last_approved).toMatchObject({
       execution_id: approved,
       differences: [
-        { field: 'code', before: 'print(0)' },
-        { field: 'timeout_seconds', before: 60 },
+        { field: 'code', before: 'print(0)', omitted: false },
+        { field: 'timeout_seconds', before: 60, omitted: false },
       ],
     });
   });
@@ -96,4 +96,26 @@ describe('the context of a request', () => {
     expect(context.hidden_characters_total).toBe(301);
     expect(context.hidden_characters[0]).toEqual({ line: 1, column: 19, character: 'U+202E', kind: 'bidirectional' });
   });
+
+  it.each([
+    ['control characters', '\u0001'],
+    ['quotes', '"'],
+    ['what is invisible', '\u200b'],
+    ['letters of another alphabet', 'ра1a'],
+  ])(
+    'never makes an answer longer than a function may give, whatever the code is made of, and says what it leaves out: %s',
+    async (_, unit) => {
+      const { earlier, now } = house();
+      const full = (bytes: number) => unit.repeat(Math.floor(bytes / Buffer.byteLength(unit)));
+      const stdin = full(512 * 1024 - 1000).slice(0, 80_000);
+      await earlier('approved', { code: `${full(250 * 1024)}0`, stdin: `${stdin}0`, env: { A: full(60 * 1024) } });
+      const manifest = { code: full(256 * 1024), stdin };
+      const context = await now(manifest);
+      const answer = { context, manifest: manifestOf(newExecutionId(), manifest) };
+      expect(Buffer.byteLength(JSON.stringify(JSON.stringify(answer)))).toBeLessThan(5.5 * 1024 * 1024);
+      expect(context.visible_code !== null || context.visible_code_omitted || context.hidden_characters_total === 0).toBe(true);
+      expect(context.last_approved?.differences.map(({ field }) => field).sort()).toEqual(['code', 'env', 'stdin']);
+      for (const { before, omitted } of context.last_approved?.differences ?? []) expect(before === null).toBe(omitted);
+    },
+  );
 });

@@ -31,6 +31,9 @@ export async function contextOf(parts: ContextParts, request: Approval, asked: A
   ]);
   const text = manifest ? manifest.code : detailsText(asked.operation);
   const hidden = hiddenCharacters(text);
+  const fits = roomBeside(asked);
+  const visible = hidden.length > 0 ? madeVisible(text) : null;
+  const visibleFits = visible === null || fits(visible);
   return {
     operation_summary: request.summary,
     agent_context: requester && {
@@ -47,11 +50,29 @@ export async function contextOf(parts: ContextParts, request: Approval, asked: A
       error: row.phase === 'done' ? (row.outcome.error?.code ?? null) : null,
       created_at: row.created_at,
     })),
-    last_approved: manifest && (await lastApproved(parts, similar, manifest)),
+    last_approved: manifest && (await lastApproved(parts, similar, manifest, fits)),
     execution_preview: manifest && previewOf(parts.configuration, manifest),
     hidden_characters: hidden.slice(0, MAX_HIDDEN),
     hidden_characters_total: hidden.length,
-    visible_code: hidden.length > 0 ? madeVisible(text) : null,
+    visible_code: visibleFits ? visible : null,
+    visible_code_omitted: !visibleFits,
+  };
+}
+
+type Fits = (text: Json) => boolean;
+
+/** A function answers with 6 MB at most, in which its answer is a text within JSON; what is left over is for everything else in it. */
+const ANSWER_BYTES = 5 * 1024 * 1024;
+
+/** What is asked for is always there whole. Whatever stands beside it takes of the room that is left, first come first served. */
+function roomBeside(asked: Asked): Fits {
+  const bytesOf = (value: unknown): number => Buffer.byteLength(JSON.stringify(JSON.stringify(value)));
+  let left = ANSWER_BYTES - bytesOf(asked);
+  return (text) => {
+    const bytes = bytesOf(text);
+    if (bytes > left) return false;
+    left -= bytes;
+    return true;
   };
 }
 
@@ -72,6 +93,7 @@ async function lastApproved(
   parts: ContextParts,
   similar: readonly Execution[],
   manifest: Manifest,
+  fits: Fits,
 ): Promise<ApprovalContext['last_approved']> {
   for (const row of similar) {
     const request = row.approval.approval_id ? await parts.approvals.get(approvalIdOf(row.execution_id)) : null;
@@ -87,7 +109,10 @@ async function lastApproved(
       execution_id: row.execution_id,
       digest: version.digest,
       approved_at: request.closed_at,
-      differences: differencesBetween(before.manifest, manifest),
+      differences: differencesBetween(before.manifest, manifest).map(({ field, before: was }) => {
+        const isThere = fits(was);
+        return { field, before: isThere ? was : null, omitted: !isThere };
+      }),
     };
   }
   return null;

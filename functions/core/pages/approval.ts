@@ -189,7 +189,9 @@ function changesOf({ context, manifest, label }: ApprovalView): Html {
   const { last_approved: last } = context;
   if (!last || !manifest) return html``;
   const now = new Map<string, unknown>(Object.entries(manifest));
-  const changes = last.differences.map(({ field, before }) => {
+  const changes = last.differences.map(({ field, before, omitted }) => {
+    if (omitted)
+      return html`<h3>${field}</h3><p class="warn">What it was is too long to stand here; its own request shows it.</p>`;
     const [was, is] = [textFor(before), textFor(now.get(field))];
     return html`<h3>${field}</h3>${differenceOf(was, is) ?? html`<p>The two are too different to be compared line by line.</p>`}`;
   });
