@@ -153,22 +153,22 @@ const approvalContext = z.object({
   agent_context: z
     .object({ roles: z.array(z.string()), teams: z.array(z.string()), trusted_agent: z.boolean(), disabled: z.boolean() })
     .nullable(),
-  /** Earlier runs of the same requester, label and team, and how they ended, newest first. */
+  /** Earlier runs, or operations of this type, of the same requester, label and team, and how they ended, newest first. */
   similar_operations: z.array(
     z.object({
-      execution_id: executionId,
+      execution_id: executionId.nullable(),
       approval_id: approvalId.nullable(),
       digest: sha256Hex,
-      status: executionStatus,
+      status: z.union([executionStatus, approvalStatus]),
       error: z.string().nullable(),
       created_at: timestamp,
     }),
   ),
-  /** The newest of them that was approved, and the fields of its manifest that are another now, as they were then. */
+  /** The newest that was approved, further back too, and the fields of its manifest or operation that are another now, as they were then. */
   last_approved: z
     .object({
       approval_id: approvalId,
-      execution_id: executionId,
+      execution_id: executionId.nullable(),
       digest: sha256Hex,
       approved_at: timestamp,
       /** `omitted`: what it was would make this answer too long, and stands in the manifest of that request; `before` is null. */
