@@ -1,5 +1,6 @@
 /** Which rule a request would fall under, told without opening one. */
 import type { z } from 'zod';
+import { OF_RUNS } from '../../contracts/approval-rule.ts';
 import type { FieldError } from '../../contracts/errors.ts';
 import type { RiskLevel } from '../../contracts/risk.ts';
 import type { DryRunRequest, dryRunApprovalRules } from '../../contracts/routes/approvals.ts';
@@ -11,7 +12,7 @@ import { LEAST_RISK_OF_OPERATION } from '../policy/review.ts';
 import { isAtLeast } from '../policy/risk.ts';
 import { expiryOf, levelEnds } from './clocks.ts';
 import type { Person } from './eligibility.ts';
-import { OF_RUNS, whyAskedOf } from './operation.ts';
+import { whyAskedOf } from './operation.ts';
 import { type ChosenRule, factsOfOperation, factsOfRun, ruleFor } from './rule.ts';
 
 type Answer = z.infer<(typeof dryRunApprovalRules)['responses'][200]>;

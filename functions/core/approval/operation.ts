@@ -3,6 +3,7 @@
  * bytes; whoever asked waits, and does it.
  */
 import type { OpenApproval, OperationRequest } from '../../contracts/approval.ts';
+import { OF_RUNS } from '../../contracts/approval-rule.ts';
 import type { FieldError } from '../../contracts/errors.ts';
 import type { IdentityRecord } from '../../contracts/identity.ts';
 import { OPERATION_MAX_BYTES, type Operation } from '../../contracts/operation.ts';
@@ -15,8 +16,6 @@ import { detailsText, operationDigest } from './asked.ts';
 import { opened } from './open.ts';
 import { factsOfOperation, ruleFor } from './rule.ts';
 
-/** Runs are asked for by submitting them: their request is opened with everything that is known of them. */
-export const OF_RUNS = 'code_execution';
 /** It runs in none of ours. */
 const NO_ENVIRONMENT = 'none';
 
