@@ -39,6 +39,9 @@ export const approvalRule = z.object({
 });
 export type ApprovalRule = z.infer<typeof approvalRule>;
 
+/** Runs are asked for by submitting them: their request is opened with everything that is known of them. */
+export const OF_RUNS = 'code_execution';
+
 export const operationType = z
   .string()
   .regex(/^[a-z][a-z0-9_]{0,63}$/, 'expected an operation type of lower-case letters, digits and _');

@@ -153,25 +153,26 @@ const approvalContext = z.object({
   agent_context: z
     .object({ roles: z.array(z.string()), teams: z.array(z.string()), trusted_agent: z.boolean(), disabled: z.boolean() })
     .nullable(),
-  /** Earlier runs of the same requester, label and team, and how they ended, newest first. */
+  /** Earlier runs, or operations of this type, of the same requester, label and team, and how they ended, newest first. */
   similar_operations: z.array(
     z.object({
-      execution_id: executionId,
+      execution_id: executionId.nullable(),
       approval_id: approvalId.nullable(),
       digest: sha256Hex,
-      status: executionStatus,
+      status: z.union([executionStatus, approvalStatus]),
       error: z.string().nullable(),
       created_at: timestamp,
     }),
   ),
-  /** The newest of them that was approved, and the fields of its manifest that are another now, as they were then. */
+  /** The newest that was approved, further back too, and the fields of its manifest or operation that are another now, as they were then. */
   last_approved: z
     .object({
       approval_id: approvalId,
-      execution_id: executionId,
+      execution_id: executionId.nullable(),
       digest: sha256Hex,
       approved_at: timestamp,
-      differences: z.array(z.object({ field: z.string(), before: z.json() })),
+      /** `omitted`: what it was would make this answer too long, and stands in the manifest of that request; `before` is null. */
+      differences: z.array(z.object({ field: z.string(), before: z.json(), omitted: z.boolean() })),
     })
     .nullable(),
   /** null: not a run. */
@@ -201,8 +202,10 @@ const approvalContext = z.object({
     }),
   ),
   hidden_characters_total: z.int().nonnegative(),
-  /** That text with each of them written as `⟦U+202E⟧`; null when there is none. */
+  /** That text with each of them written as `⟦U+202E⟧`; null when there is none, or when it is omitted. */
   visible_code: z.string().nullable(),
+  /** It would make this answer too long: the page shows it, and the places are above. */
+  visible_code_omitted: z.boolean(),
 });
 export type ApprovalContext = z.infer<typeof approvalContext>;
 
@@ -253,7 +256,6 @@ export const operationRequest = z.strictObject({
   summary: operationSummary,
   details: operationDetails.optional(),
   justification: z.string().max(2000).optional(),
-  environment: z.string().min(1).max(64).optional(),
   label: label.optional(),
   team: z.string().min(1).max(63).optional(),
 });

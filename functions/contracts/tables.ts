@@ -23,6 +23,8 @@ export const TABLES = {
     timeToLive: 'expires_at_seconds',
     indexes: {
       by_status: { partitionKey: 'status', sortKey: 'approval_id' },
+      /** Operations that are no runs, by who asked, type and label (`asked_alike`, only where there is a label). */
+      by_alike: { partitionKey: 'asked_alike', sortKey: 'approval_id' },
     },
   },
   /** Messages of a request (under its id), and what a person wants to be told how (`person#<id>`). */

@@ -1,6 +1,7 @@
 /** What every store of approval requests keeps. */
+import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import type { Approval, StandingApproval } from '../../functions/contracts/approval.ts';
+import type { Approval, OpenApproval, StandingApproval } from '../../functions/contracts/approval.ts';
 import type { ApprovalNotice } from '../../functions/contracts/approval-notice.ts';
 import { updateApproval } from '../../functions/core/approval/change.ts';
 import { decide } from '../../functions/core/approval/decide.ts';
@@ -8,7 +9,7 @@ import { noticesOf, toEverybody } from '../../functions/core/approval/notices.ts
 import type { ApprovalStore } from '../../functions/core/approval/ports.ts';
 import { grant, revoke, standingIdOf, use } from '../../functions/core/approval/standing.ts';
 import { appendToChain, EMPTY_CHAIN } from '../../functions/core/audit/chain.ts';
-import { actorOf, NOW, openApprovalOf } from '../support/entities.ts';
+import { actorOf, NOW, newExecutionId, openApprovalOf } from '../support/entities.ts';
 
 const opened = { action: 'opened', actor: 'user-1', at: NOW.toISOString(), details: {} };
 
@@ -62,6 +63,32 @@ export function approvalStoreContract(name: string, open: () => Promise<Approval
       const ids = async (status: 'open' | 'approved') => (await store.list(status, 50, null)).items.map((row) => row.approval_id);
       expect(await ids('open')).toContain(request.approval_id);
       expect(await ids('approved')).not.toContain(request.approval_id);
+    });
+
+    it('for what is no run are found again by who asked for what under which label, newest first and page by page', async () => {
+      const store = await open();
+      const me = `user-${randomUUID()}`;
+      const ask = async (more: Partial<OpenApproval> = {}) => {
+        const requester = { user_id: me, email: 'me@airlock.test' };
+        const alike = { execution_id: null, operation_type: 'data_export', label: 'audit', requester };
+        const request: OpenApproval = { ...openApprovalOf(), ...alike, ...more };
+        await store.create(request, appendToChain(request.approval_id, EMPTY_CHAIN, opened).record);
+        return request;
+      };
+      const [first, second, third] = [await ask(), await ask(), await ask()];
+      await decideAs(store, second.approval_id, 'ann', 'deny');
+      await ask({ label: 'other' });
+      await ask({ label: null });
+      await ask({ operation_type: 'security_change' });
+      await ask({ requester: { user_id: `${me}-2`, email: '' } });
+      await ask({ execution_id: newExecutionId(), operation_type: 'data_export' });
+      const alike = { requester_id: me, operation_type: 'data_export', label: 'audit' };
+      const page = await store.listAlike(alike, 2, null);
+      const next = await store.listAlike(alike, 2, page.cursor);
+      const found = [...page.items, ...next.items];
+      expect(found.map((row) => row.approval_id)).toEqual([third, second, first].map((row) => row.approval_id));
+      expect(found.map((row) => row.status)).toEqual(['open', 'denied', 'open']);
+      expect(next.cursor).toBeNull();
     });
 
     const noticeOf = (request: Approval, sequence: number): ApprovalNotice[] =>

@@ -261,10 +261,15 @@ describe('the rules', () => {
       why: ['the rule code_execution applies: it has no condition'],
       timetable: { levels: [{ level: 'team_lead', after_minutes: 30 }, { level: 'security_admin' }], expires_after_minutes: 90 },
     });
-    expect((await ask({ language: 'python', operation_type: 'unheard_of' })).body).toMatchObject({
+    expect((await ask({ operation_type: 'unheard_of' })).body).toMatchObject({
+      approval_required: true,
       why: ['no rule is configured for unheard_of, so nobody may approve it'],
     });
     expect((await ask({ language: 'python', timeout_seconds: 1e9 })).status).toBe(422);
     expect((await ask({ language: 'cobol' })).status).toBe(422);
+    expect((await ask({ operation_type: 'data_export' })).body).toMatchObject({
+      approval_required: true,
+      rule: { name: 'data_export', stages: [{ required_approvers: 2 }] },
+    });
   });
 });

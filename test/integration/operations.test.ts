@@ -66,7 +66,8 @@ describe('an operation that is not a run', () => {
   it('is asked for once, however often it is sent under one key, and taken back by whoever asked', async () => {
     const developer = await as('developer');
     const key = { 'idempotency-key': randomUUID() };
-    const body = exportOf();
+    const label = `export-${randomUUID()}`;
+    const body = exportOf({ label });
     const answers = await Promise.all([1, 2, 3].map(() => request(developer, body, key)));
     expect(answers.map((answer) => answer.status)).toEqual([201, 201, 201]);
     expect(new Set(answers.map((answer) => answer.body.approval_id)).size).toBe(1);
@@ -76,6 +77,10 @@ describe('an operation that is not a run', () => {
     const path = `/api/v1/approvals/${answers[0]?.body.approval_id}`;
     expect((await (await somebody('developer')).call('GET', path)).status).toBe(404);
     expect((await developer.call<ApprovalView>('POST', `${path}/withdraw`, {})).body).toMatchObject({ status: 'withdrawn' });
+    const again = await request(developer, exportOf({ label }));
+    expect(again.body.context.similar_operations).toMatchObject([
+      { approval_id: answers[0]?.body.approval_id, execution_id: null, status: 'withdrawn' },
+    ]);
   });
 
   it.each([
@@ -86,6 +91,7 @@ describe('an operation that is not a run', () => {
     ['no reason where one is wanted', { justification: undefined }, 'body.justification'],
     ['somebody else’s team', { team: 'nobody-s' }, 'body.team'],
     ['a field nobody knows', { requester: 'me' }, 'body.requester'],
+    ['an environment, which only runs have', { environment: 'python' }, 'body.environment'],
   ])('is refused with the field for %s', async (_, change, field) => {
     const answer = await request(await as('developer'), exportOf(change));
     expect([answer.status, problemOf(answer).errors?.map((error) => error.field)]).toEqual([422, [field]]);

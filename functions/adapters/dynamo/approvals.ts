@@ -1,8 +1,8 @@
 import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb';
 import { GetCommand, QueryCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
-import { approval as approvalSchema, standingApproval } from '../../contracts/approval.ts';
+import { type Approval, approval as approvalSchema, standingApproval } from '../../contracts/approval.ts';
 import type { ApprovalNotice } from '../../contracts/approval-notice.ts';
-import type { ApprovalStore, StandingChange } from '../../core/approval/ports.ts';
+import type { Alike, ApprovalStore, StandingChange } from '../../core/approval/ports.ts';
 import { appendAudit, changeOf, createOnly, type TransactItem, transact } from './changes.ts';
 import { documents } from './client.ts';
 import { encodeCursor, readFrom } from './cursor.ts';
@@ -24,15 +24,22 @@ export function dynamoApprovals(tables: { approvals: string; audit?: string }): 
       : createOnly(tables.approvals, 'approval_id', { ...Key, ...after });
   }
 
-  async function listByStatus(status: string, limit: number, cursor: string | null) {
+  const listByStatus = (status: string, limit: number, cursor: string | null) =>
+    listIn({ index: 'by_status', name: 'status', value: status }, limit, cursor);
+
+  async function listIn(
+    { index, name, value }: { readonly index: string; readonly name: string; readonly value: string },
+    limit: number,
+    cursor: string | null,
+  ) {
     return await readFrom(cursor, async (start) => {
       const { Items, LastEvaluatedKey } = await documents.send(
         new QueryCommand({
           TableName: tables.approvals,
-          IndexName: 'by_status',
-          KeyConditionExpression: '#status = :status',
-          ExpressionAttributeNames: { '#status': 'status' },
-          ExpressionAttributeValues: { ':status': status },
+          IndexName: index,
+          KeyConditionExpression: '#name = :value',
+          ExpressionAttributeNames: { '#name': name },
+          ExpressionAttributeValues: { ':value': value },
           ScanIndexForward: false,
           Limit: limit,
           ...(start ? { ExclusiveStartKey: start } : {}),
@@ -53,6 +60,7 @@ export function dynamoApprovals(tables: { approvals: string; audit?: string }): 
     async create(approval, record, notices = [], standing) {
       const row = createOnly(tables.approvals, 'approval_id', {
         ...approval,
+        ...alikeOf(approval),
         audit_length: record.sequence,
         audit_head: record.hash,
       });
@@ -92,6 +100,11 @@ export function dynamoApprovals(tables: { approvals: string; audit?: string }): 
       return { ...page, items: page.items.map((item) => approvalSchema.parse(item)) };
     },
 
+    async listAlike(alike, limit, cursor) {
+      const page = await listIn({ index: 'by_alike', name: 'asked_alike', value: askedAlike(alike) }, limit, cursor);
+      return { ...page, items: page.items.map((item) => approvalSchema.parse(item)) };
+    },
+
     async getStanding(standingId) {
       const { Item } = await documents.send(
         new GetCommand({ TableName: tables.approvals, Key: { approval_id: standingId }, ConsistentRead: true }),
@@ -109,3 +122,11 @@ export function dynamoApprovals(tables: { approvals: string; audit?: string }): 
     },
   };
 }
+
+const askedAlike = ({ requester_id, operation_type, label }: Alike): string => `${requester_id} ${operation_type} ${label}`;
+
+/** What it is found by later; runs are found by their executions. */
+const alikeOf = ({ execution_id, requester, operation_type, label }: Approval): { asked_alike?: string } =>
+  execution_id === null && label !== null
+    ? { asked_alike: askedAlike({ requester_id: requester.user_id, operation_type, label }) }
+    : {};

@@ -127,16 +127,21 @@ export const getApprovalMetrics = defineRoute({
   responses: { 200: approvalMetrics },
 });
 
-/** What is left out is what a submission without it would get; whoever asks is the requester unless others are named. */
+/**
+ * What is left out is what a submission without it would get; whoever asks is the requester unless others are named. An operation that is
+ * no run has neither language nor limits, and a run always has a language.
+ */
 const dryRunRequest = z.strictObject({
   operation_type: operationType.optional(),
-  language,
+  language: language.optional(),
   environment: z.string().min(1).max(64).optional(),
   security_profile: z.enum(['restricted', 'standard', 'trusted']).optional(),
   resource_limits: requestedLimits.optional(),
   timeout_seconds: z.number().positive().optional(),
   approval_required: z.boolean().optional(),
   risk: riskLevel.optional(),
+  /** When it would be asked for; now, unless said. */
+  time: timestamp.optional(),
   team: z.string().max(63).optional(),
   requester: z
     .strictObject({

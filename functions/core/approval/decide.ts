@@ -132,6 +132,10 @@ export const agreedTo = (request: Approval, digest: string): number =>
       made.stage === request.stage && made.decision === 'approve' && made.digest === digest && !isTakenBack(request, made),
   ).length;
 
+/** On the version most of them agreed on: agreements to different versions add up to nothing. */
+export const mostAgreed = (request: Approval): number =>
+  Math.max(...request.versions.map((version) => agreedTo(request, version.digest)));
+
 function withDecision(request: OpenApproval, { decision, digest, decided_at: at }: Decision): Approval {
   const { stages, denial } = request.rule;
   const required = stages[request.stage]?.required_approvers ?? Number.POSITIVE_INFINITY;

@@ -84,6 +84,7 @@ export function openApproval(
       trusted_agent: requester?.trusted_agent ?? false,
     },
     team: execution.team ?? '',
+    time: new Date(execution.created_at),
   });
   const subject = {
     approval_id: approvalIdOf(execution.execution_id),

@@ -3,6 +3,7 @@
  * bytes; whoever asked waits, and does it.
  */
 import type { OpenApproval, OperationRequest } from '../../contracts/approval.ts';
+import { OF_RUNS } from '../../contracts/approval-rule.ts';
 import type { FieldError } from '../../contracts/errors.ts';
 import type { IdentityRecord } from '../../contracts/identity.ts';
 import { OPERATION_MAX_BYTES, type Operation } from '../../contracts/operation.ts';
@@ -15,8 +16,6 @@ import { detailsText, operationDigest } from './asked.ts';
 import { opened } from './open.ts';
 import { factsOfOperation, ruleFor } from './rule.ts';
 
-/** Runs are asked for by submitting them: their request is opened with everything that is known of them. */
-const OF_RUNS = 'code_execution';
 /** It runs in none of ours. */
 const NO_ENVIRONMENT = 'none';
 
@@ -63,7 +62,8 @@ export function prepareOperation(
 
   const assessment = reviewOperation(configuration, detailsText(operation));
   const { user_id, email, roles, teams, trusted_agent } = actor;
-  const facts = factsOfOperation(assessment.level, { requester: { email, roles, teams, trusted_agent }, team: team ?? '' });
+  const requester = { email, roles, teams, trusted_agent };
+  const facts = factsOfOperation(assessment.level, { requester, team: team ?? '', time: now });
   const chosen = ruleFor(configuration, operation_type, facts);
   if (chosen.rule.requires_justification && !request.justification?.trim())
     return invalid('justification', `a reason in words: the approval rule ${chosen.rule.name} asks for one`, 'nothing');
@@ -80,7 +80,7 @@ export function prepareOperation(
     label,
     summary: request.summary,
     justification: request.justification ?? null,
-    reasons: [`whoever asks does a ${operation_type} only with an approval`],
+    reasons: whyAskedOf(operation_type),
     digest,
     manifest_key: `manifests/${approvalId}.json`,
     limits: null,
@@ -89,6 +89,9 @@ export function prepareOperation(
   };
   return { outcome: 'accepted', approval: opened(subject, assessment, chosen, owner, now), bytes };
 }
+
+/** Whatever its rule says: nothing of it is known that could make a human needless. */
+export const whyAskedOf = (operationType: string): string[] => [`whoever asks does a ${operationType} only with an approval`];
 
 const invalid = (field: string, expected: string, received: string): OperationOutcome => ({
   outcome: 'invalid',

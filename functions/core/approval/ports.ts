@@ -10,6 +10,12 @@ export interface StandingChange {
   readonly record: AuditRecord;
 }
 
+export interface Alike {
+  readonly requester_id: string;
+  readonly operation_type: string;
+  readonly label: string;
+}
+
 /**
  * Every write is one transaction: the row, its audit record, and the notices, which are the outbox of what is to be said to whom. The
  * table's stream hands them on; each is there once, however often a change is tried.
@@ -37,6 +43,8 @@ export interface ApprovalStore {
   /** Keeps the token of the state that waits. Returns the row, which may already be decided. */
   registerToken(approvalId: string, attempt: number, token: string): Promise<Approval | null>;
   list(status: ApprovalStatus, limit: number, cursor: string | null): Promise<Page<Approval>>;
+  /** Requests for what is no run, newest first: of this requester, type and label, however they stand. */
+  listAlike(alike: Alike, limit: number, cursor: string | null): Promise<Page<Approval>>;
   getStanding(standingId: string): Promise<StandingApproval | null>;
   saveStanding(change: StandingChange): Promise<'saved' | 'conflict'>;
   /** Those that were not revoked. */

@@ -6,7 +6,9 @@ import { isAmong } from './eligibility.ts';
 import { factsOfRun, ruleFor } from './rule.ts';
 
 const requester = { email: 'ann@airlock.test', roles: ['developer'], teams: ['data'], trusted_agent: false };
-const facts = factsOfRun(configuration, manifestOf(newExecutionId()), 'medium', { requester, team: 'data' });
+/** A Monday, half past six in the evening in Berlin. */
+const time = new Date('2026-11-23T17:30:00.000Z');
+const facts = factsOfRun(configuration, manifestOf(newExecutionId()), 'medium', { requester, team: 'data', time });
 
 const settings = (name: string, when: string | null, more: Partial<ApprovalRuleSettings> = {}): ApprovalRuleSettings => ({
   ...ruleOf(),
@@ -39,6 +41,8 @@ describe('the rule of a request', () => {
     '"developer" in requester.roles && team == "data"',
     '"numpy" in packages',
     'network == "none" && timeout <= 60',
+    'time.getHours("Europe/Berlin") >= 18 && time.getHours() < 18 && time.getDayOfWeek() == 1',
+    'time > timestamp("2026-11-01T00:00:00Z")',
     'limits.memory_bytes >= 512.0 * 1024.0 * 1024.0 && limits.cpu < 1.0',
   ])('can ask: %s', (when) => {
     expect(choose(settings('asked', when), settings('rest', null)).rule.name).toBe('asked');

@@ -70,7 +70,7 @@ function nobody(operationType: string, why: readonly string[]): ChosenRule {
 const NO_LIMITS = { memory_bytes: 0, cpu: 0, disk_bytes: 0, processes: 0, open_files: 0 };
 
 /** What the rules may ask about another operation. */
-export const factsOfOperation = (risk: RiskLevel, asking: Pick<RuleFacts, 'requester' | 'team'>): RuleFacts => ({
+export const factsOfOperation = (risk: RiskLevel, asking: Pick<RuleFacts, 'requester' | 'team' | 'time'>): RuleFacts => ({
   ...{ language: '', profile: '', environment: '', network: '', packages: [], timeout: 0, limits: NO_LIMITS },
   ...{ risk, ...asking },
 });
@@ -80,7 +80,7 @@ export function factsOfRun(
   configuration: Pick<Configuration, 'environments'>,
   manifest: Pick<Manifest, 'language' | 'profile' | 'environment' | 'network' | 'timeout_seconds' | 'limits'>,
   risk: RiskLevel,
-  asking: Pick<RuleFacts, 'requester' | 'team'>,
+  asking: Pick<RuleFacts, 'requester' | 'team' | 'time'>,
 ): RuleFacts {
   const { environments } = configuration;
   const environment = Object.hasOwn(environments, manifest.environment) ? environments[manifest.environment] : undefined;

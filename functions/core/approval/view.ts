@@ -1,7 +1,7 @@
 import type { Approval, ApprovalContext, ApprovalSummary, ApprovalView } from '../../contracts/approval.ts';
 import type { Asked } from './asked.ts';
 import { nextEscalation } from './clocks.ts';
-import { agreedTo } from './decide.ts';
+import { mostAgreed } from './decide.ts';
 import { delegatesNow, eligibleNow } from './eligibility.ts';
 import { wantsSecondFactor } from './second-factor.ts';
 
@@ -33,7 +33,7 @@ function eligibleApproversOf(row: Approval, now: Date): ApprovalSummary['eligibl
     ...eligibleNow(row),
     stage: stage.name,
     required_approvers: stage.required_approvers,
-    approvals: Math.max(...row.versions.map((version) => agreedTo(row, version.digest))),
+    approvals: mostAgreed(row),
     delegates: delegatesNow(row, now).map((delegation) => delegation.to),
   };
 }

@@ -99,6 +99,21 @@ describe('the gate signs', () => {
     const { parts, input } = await atTheGate(trusted);
     expect(await mayRun(parts, input)).toMatchObject({ claims: { basis: { kind: 'rule' } } });
   });
+
+  it('by the rule of the hour in which the run was asked for, however long it stood in line', async () => {
+    const quick = { profile: { name: 'standard', content: {} }, timeout_seconds: 30 };
+    const { parts, input, row } = await atTheGate({ manifest: quick, trusted: true });
+    const [rule] = configuration.approvalRules.code_execution ?? [];
+    if (!rule) throw new Error('there is a rule for runs');
+    const under = (when: string) => {
+      const alone = { ...rule, name: 'alone', when, auto_approve_conditions: [] };
+      const approvalRules = { ...configuration.approvalRules, code_execution: [alone, rule] };
+      const clock = { now: () => new Date(NOW.getTime() + 3 * 3600_000) };
+      return mayRun({ ...parts, clock, configuration: { ...configuration, approvalRules } }, input);
+    };
+    expect(await under(`time == timestamp("${row.created_at}")`)).toEqual({ refused: 'a human has to approve this first' });
+    expect(await under(`time > timestamp("${row.created_at}")`)).toMatchObject({ claims: { basis: { kind: 'rule' } } });
+  });
 });
 
 describe('an approval of another version', () => {

@@ -62,7 +62,7 @@ export async function mayRun(
   if (isBlocked(parts.configuration, level)) return { refused: `the rules in force do not run code of the risk ${level}` };
   const basis =
     (await approvalBasis(parts, { manifest, digest: row.digest, approval })) ??
-    ruleBasis(parts.configuration, { manifest, team: row.team ?? null, level, requester });
+    ruleBasis(parts.configuration, { manifest, team: row.team ?? null, level, requester, time: new Date(row.created_at) });
   if (!basis) return { refused: 'a human has to approve this first' };
 
   const issuedAt = Math.floor(parts.clock.now().getTime() / 1000);
@@ -112,14 +112,18 @@ async function stillStands(parts: GateParts, manifest: Manifest, standingId: str
 
 function ruleBasis(
   configuration: Configuration,
-  facts: { manifest: Manifest; team: string | null; level: RiskLevel; requester: IdentityRecord },
+  facts: { manifest: Manifest; team: string | null; level: RiskLevel; requester: IdentityRecord; time: Date },
 ): TicketClaims['basis'] | null {
-  const { manifest, level, requester } = facts;
+  const { manifest, level, requester, time } = facts;
   const { email, roles, teams, trusted_agent } = requester;
   const { autoApproveConditions } = ruleFor(
     configuration,
     'code_execution',
-    factsOfRun(configuration, manifest, level, { requester: { email, roles, teams, trusted_agent }, team: facts.team ?? '' }),
+    factsOfRun(configuration, manifest, level, {
+      requester: { email, roles, teams, trusted_agent },
+      team: facts.team ?? '',
+      time,
+    }),
   );
   const requirement = isApprovalRequired({
     configuration,

@@ -156,6 +156,7 @@ export function prepareSubmission(
   const facts = factsOfRun(configuration, manifest, assessment.level, {
     requester: { email, roles, teams, trusted_agent },
     team: team ?? '',
+    time: now,
   });
   const { rule, autoApproveConditions } = ruleFor(configuration, 'code_execution', facts);
   const approval = isApprovalRequired({

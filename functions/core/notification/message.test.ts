@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { openApprovalOf } from '../../../test/support/entities.ts';
+import { openApprovalOf, ruleOf } from '../../../test/support/entities.ts';
 import type { Approval, OpenApproval } from '../../contracts/approval.ts';
+import type { ApprovalRule } from '../../contracts/approval-rule.ts';
 import { emailOf } from './email.ts';
 import { messageOf } from './message.ts';
 import { shown } from './shown.ts';
@@ -109,6 +110,25 @@ describe('an e-mail', () => {
       'color-scheme',
     ])
       expect(html).toContain(part);
+  });
+
+  it('counts as the decision does: agreements to different versions, or taken back by a denial, add up to nothing', () => {
+    const stages = ruleOf().stages.map((stage) => ({ ...stage, required_approvers: 3 }));
+    const rule: Partial<ApprovalRule> = { stages, denial: 'majority' };
+    const [asked] = openApprovalOf().versions;
+    if (!asked) throw new Error('there is what was asked for');
+    const versions = [asked, { ...asked, version: 2, digest: 'b'.repeat(64), timeout_seconds: 5 }];
+    const made = (name: string, decision: 'approve' | 'deny', digest = asked.digest) => ({
+      ...{ approver: { user_id: name, email: `${name}@airlock.test` }, on_behalf_of: null, decision, digest },
+      ...{ stage: 0, rationale: null, standing: null, decided_at: '2026-11-23T10:01:00.000Z' },
+    });
+    const progressAfter = (...decisions: ReturnType<typeof made>[]) =>
+      messageOf(ASKED, { ...openApprovalOf(undefined, rule), versions, decisions }, URL).facts.find(
+        ({ label }) => label === 'Stage',
+      )?.value;
+    expect(progressAfter(made('ann', 'approve'), made('ben', 'approve', 'b'.repeat(64)))).toContain(': 1 of 3 agreed');
+    expect(progressAfter(made('ann', 'approve'), made('ben', 'approve'))).toContain(': 2 of 3 agreed');
+    expect(progressAfter(made('ann', 'approve'), made('ann', 'deny', 'b'.repeat(64)))).toContain(': 0 of 3 agreed');
   });
 
   it('tells how it ended', () => {

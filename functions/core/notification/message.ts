@@ -2,6 +2,7 @@
 import type { Approval } from '../../contracts/approval.ts';
 import type { ApprovalNotice } from '../../contracts/approval-notice.ts';
 import type { RiskLevel } from '../../contracts/risk.ts';
+import { mostAgreed } from '../approval/decide.ts';
 import { shown } from './shown.ts';
 
 export interface Message {
@@ -120,14 +121,14 @@ function progressOf(approval: Approval): { label: string; value: string }[] {
     ];
   }
   const stage = approval.rule.stages[approval.stage];
-  const agreed = new Set(
-    approval.decisions
-      .filter((made) => made.stage === approval.stage && made.decision === 'approve')
-      .map((made) => made.approver.user_id),
-  );
   return [
     ...(stage
-      ? [{ label: 'Stage', value: `${shown(stage.name, ADDRESS_MAX)}: ${agreed.size} of ${stage.required_approvers} agreed` }]
+      ? [
+          {
+            label: 'Stage',
+            value: `${shown(stage.name, ADDRESS_MAX)}: ${mostAgreed(approval)} of ${stage.required_approvers} agreed`,
+          },
+        ]
       : []),
     { label: 'Expires', value: approval.expires_at ?? 'never' },
   ];

@@ -20,6 +20,7 @@ const context: ApprovalContext = {
   hidden_characters: [],
   hidden_characters_total: 0,
   visible_code: null,
+  visible_code_omitted: false,
 };
 const [asked] = request.versions;
 if (!asked) throw new Error('there is what was asked for');

@@ -185,11 +185,13 @@ function textOf(view: ApprovalView, label: string, text: string, isWhole: boolea
 <a href="/approvals/${view.approval_id}?all=1#runs">Show all of it</a>; a decision wants that.</p>`;
 }
 
-function changesOf({ context, manifest, label }: ApprovalView): Html {
+function changesOf({ context, manifest, operation, label }: ApprovalView): Html {
   const { last_approved: last } = context;
-  if (!last || !manifest) return html``;
-  const now = new Map<string, unknown>(Object.entries(manifest));
-  const changes = last.differences.map(({ field, before }) => {
+  if (!last) return html``;
+  const now = new Map<string, unknown>(Object.entries(manifest ?? operation ?? {}));
+  const changes = last.differences.map(({ field, before, omitted }) => {
+    if (omitted)
+      return html`<h3>${field}</h3><p class="warn">What it was is too long to stand here; its own request shows it.</p>`;
     const [was, is] = [textFor(before), textFor(now.get(field))];
     return html`<h3>${field}</h3>${differenceOf(was, is) ?? html`<p>The two are too different to be compared line by line.</p>`}`;
   });
@@ -214,7 +216,7 @@ function earlierRuns({ context }: ApprovalView): Html {
       }</li>`,
   );
   return html`<section aria-labelledby="earlier"><h2 id="earlier">Who asks, and how the like went before</h2><p>${about}</p>
-${runs.length === 0 ? html`<p>There is no earlier run under the same label.</p>` : html`<ul>${runs}</ul>`}</section>`;
+${runs.length === 0 ? html`<p>There is nothing like it before, under the same label.</p>` : html`<ul>${runs}</ul>`}</section>`;
 }
 
 function decisionsOf({ decisions, delegations }: ApprovalView): Html {

@@ -144,6 +144,13 @@ describe('rules of approvals', () => {
       `${AT}.eligible_roles[0]`,
       'the permission approve',
     ],
+    [
+      'an unknown role excluded',
+      [ONE, WHO, TIME, 'excluded: { roles: [contractr] }'],
+      10,
+      `${AT}.excluded.roles[0]`,
+      'a role described in',
+    ],
     ['every role at once', [ONE, 'eligible_roles: ["*"]', TIME], 8, `${AT}.eligible_roles[0]`, 'the name of a role'],
     [
       'a misspelt variable',
@@ -159,6 +166,21 @@ describe('rules of approvals', () => {
       `${AT}[0].when`,
       'No such key: memory',
     ],
+    [
+      'a time zone there is not',
+      [
+        '- when: \'time.getHours("Middle/Earth") >= 18\'',
+        `  ${ONE}`,
+        `  ${WHO}`,
+        `  ${TIME}`,
+        `- ${ONE}`,
+        `  ${WHO}`,
+        `  ${TIME}`,
+      ],
+      7,
+      `${AT}[0].when`,
+      'no time zone Middle/Earth',
+    ],
     ['no rule', ['[]'], 6, AT, 'at least one rule'],
     ['a person without an address', [ONE, 'eligible_people: [boss]', TIME], 8, `${AT}.eligible_people[0]`, 'an e-mail address'],
   ];
@@ -169,6 +191,37 @@ describe('rules of approvals', () => {
       line,
       column: expect.any(Number),
     });
+  });
+
+  it.each([
+    ['auto_approve_conditions', '["execution_time < 60"]'],
+    ['standing_approvals', '{ max_runs: 5, max_days: 1 }'],
+  ])('of what is no run with %s, which only runs have, are refused where it stands', (key, value) => {
+    const text = [
+      ...textOf(ONE, WHO, TIME).split('\n'),
+      '  data_export:',
+      ...[ONE, WHO, TIME, `${key}: ${value}`].map((line) => `    ${line}`),
+    ];
+    try {
+      parseConfiguration({ ...shipped, 'hitl-mcp.yaml': text.join('\n') });
+      expect.unreachable();
+    } catch (error) {
+      expect(error).toBeInstanceOf(ConfigurationError);
+      expect(error).toMatchObject({
+        problems: [
+          {
+            file: 'hitl-mcp.yaml',
+            line: 14,
+            path: `approval_rules.data_export.${key}`,
+            expected: expect.stringContaining('for runs'),
+          },
+        ],
+      });
+    }
+  });
+
+  it('that exclude a role which may not approve anyway are read: somebody may have two', () => {
+    expect(rulesFrom(ONE, WHO, TIME, 'excluded: { roles: [developer] }')).toHaveLength(1);
   });
 
   it('for an operation type without code_execution are refused', () => {

@@ -1,5 +1,5 @@
 /** From the rules as written to the rules as decided by: levels by name become people, short forms become stages. */
-import type { ApprovalStage, Eligibility } from '../../contracts/approval-rule.ts';
+import { type ApprovalStage, type Eligibility, OF_RUNS } from '../../contracts/approval-rule.ts';
 import type { RuleOfFile } from './approval-rules-file.ts';
 import type { ConfigurationFile } from './configuration-files.ts';
 import type { ConfigurationProblem, YamlFile, YamlPath } from './configuration-problems.ts';
@@ -7,15 +7,23 @@ import type { ApprovalRuleSettings } from './configuration-shape.ts';
 
 type HumansFile = ConfigurationFile<'hitl-mcp.yaml'>;
 
-/** What a role would have to be instead to decide; null when it may. */
-type MistakeOfRole = (role: string) => string | null;
+interface Roles {
+  /** What a role would have to be instead; null when there is one of this name. */
+  readonly unknown: (role: string) => string | null;
+  /** What a role would have to be instead to decide; null when it may. */
+  readonly unfit: (role: string) => string | null;
+}
 
 /** Contradictions within the rules. Nobody becomes eligible by being left out. */
 export function* approvalProblems(
   { content, problem }: { readonly content: HumansFile; readonly problem: YamlFile['problem'] },
-  mistakeOf: MistakeOfRole,
+  known: Roles,
 ): Generator<ConfigurationProblem> {
-  const unfit = function* (roles: readonly string[], path: YamlPath): Generator<ConfigurationProblem> {
+  const mistakes = function* (
+    mistakeOf: Roles['unfit'],
+    roles: readonly string[],
+    path: YamlPath,
+  ): Generator<ConfigurationProblem> {
     for (const [index, role] of roles.entries()) {
       const expected = mistakeOf(role);
       if (expected !== null) yield problem([...path, index], expected);
@@ -24,19 +32,29 @@ export function* approvalProblems(
   for (const [name, level] of Object.entries(content.approver_levels)) {
     const path = ['approver_levels', name];
     if (isNobody(level)) yield problem(path, SOMEBODY);
-    yield* unfit(level.roles, [...path, 'roles']);
+    yield* mistakes(known.unfit, level.roles, [...path, 'roles']);
   }
   for (const [type, rules] of Object.entries(content.approval_rules)) {
     for (const [index, rule] of rules.entries()) {
       const path = rules.length === 1 ? ['approval_rules', type] : ['approval_rules', type, index];
       yield* ruleProblems(rule, path, content.approver_levels, problem);
-      for (const [at, roles] of rolesOf(rule)) yield* unfit(roles, [...path, ...at]);
+      for (const [at, roles] of rolesOf(rule)) yield* mistakes(known.unfit, roles, [...path, ...at]);
+      // A name nobody has would exclude nobody.
+      yield* mistakes(known.unknown, rule.excluded.roles, [...path, 'excluded', 'roles']);
+      if (type !== OF_RUNS) yield* onlyForRuns(rule, path, problem);
       if (index === rules.length - 1 && rule.when !== undefined)
         yield problem([...path, 'when'], 'no condition on the last rule: something has to hold for everything else');
       if (index < rules.length - 1 && rule.when === undefined)
         yield problem(path, 'a condition (when) on every rule but the last: those behind it would never apply', 'none');
     }
   }
+}
+
+/** What nobody heeds where no run is asked for must not look as if somebody did. */
+function* onlyForRuns(rule: RuleOfFile, path: YamlPath, problem: YamlFile['problem']): Generator<ConfigurationProblem> {
+  const expected = `nothing: it is for runs (${OF_RUNS}) alone`;
+  if (rule.auto_approve_conditions.length > 0) yield problem([...path, 'auto_approve_conditions'], expected);
+  if (rule.standing_approvals !== undefined) yield problem([...path, 'standing_approvals'], expected);
 }
 
 const SOMEBODY = 'at least one of roles, groups, people (a list left out is nobody)';

@@ -20,8 +20,10 @@ function conditionsOver<Facts extends object>(variables: Variables & Record<keyo
     if (!valid) return firstLine(error?.message ?? 'it cannot be read');
     if (type !== 'bool') return `its type is ${type}`;
     // Regular expressions of unbounded cost.
-    if (calls(environment.parse(condition).ast, 'matches')) return 'it calls matches()';
-    return null;
+    const { ast } = environment.parse(condition);
+    if (calls(ast, 'matches')) return 'it calls matches()';
+    const unknown = timeZonesIn(ast).find((zone) => !isTimeZone(zone));
+    return unknown === undefined ? null : `there is no time zone ${unknown}`;
   }
 
   return {
@@ -71,6 +73,8 @@ export interface RuleFacts {
   /** Packages the environment has. */
   readonly packages: readonly string[];
   readonly network: string;
+  /** When it was asked for. */
+  readonly time: Date;
   /** Seconds. */
   readonly timeout: number;
   readonly limits: {
@@ -92,6 +96,7 @@ export const ruleConditions = conditionsOver<RuleFacts>({
   team: 'string',
   packages: 'list<string>',
   network: 'string',
+  time: 'google.protobuf.Timestamp',
   timeout: 'double',
   limits: { memory_bytes: 'double', cpu: 'double', disk_bytes: 'double', processes: 'double', open_files: 'double' },
 });
@@ -104,6 +109,25 @@ function calls(value: unknown, name: string): boolean {
   const args: unknown = value.args;
   if ((value.op === 'call' || value.op === 'rcall') && value.args[0] === name) return true;
   return calls(args, name);
+}
+
+/** Time zones written out, as in `time.getHours("Europe/Berlin")`: whether one is there shows only when it is asked. */
+function timeZonesIn(value: unknown): string[] {
+  if (Array.isArray(value)) return value.flatMap(timeZonesIn);
+  if (!isNode(value)) return [];
+  const args: unknown = value.args;
+  if (value.op !== 'rcall' || !/^get[A-Z]/.test(value.args[0])) return timeZonesIn(args);
+  const zones = value.args[2].flatMap((given) => (isNode(given) && typeof given.args === 'string' ? [given.args] : []));
+  return [...zones, ...timeZonesIn(args)];
+}
+
+function isTimeZone(name: string): boolean {
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: name });
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 const isNode = (value: unknown): value is ASTNode =>

@@ -237,10 +237,10 @@ function* roleProblems({ security, humans, access }: Files): Generator<Configura
     if (unknown(role)) yield security.problem(['role_limits', role], expected);
   }
   // `*` grants routes, never eligibility; but a role that cannot reach the route of decisions is no approver either.
-  yield* approvalProblems(humans, (role) => {
-    if (unknown(role)) return expected;
-    return grantedBy(role, roles).includes('approve') ? null : 'a role with the permission approve';
-  });
+  const isUnknown = (role: string): string | null => (unknown(role) ? expected : null);
+  const cannotApprove = (role: string): string | null =>
+    grantedBy(role, roles).includes('approve') ? null : 'a role with the permission approve';
+  yield* approvalProblems(humans, { unknown: isUnknown, unfit: (role) => isUnknown(role) ?? cannotApprove(role) });
 }
 
 type Roles = ConfigurationFile<'api-security.yaml'>['authorization']['roles'];

@@ -32,16 +32,18 @@ export function review(configuration: Configuration, facts: ReviewFacts): Review
   }
 }
 
+export const LEAST_RISK_OF_OPERATION = 'high' satisfies RiskLevel;
+
 /**
  * Of an operation nobody here knows, from its details as approvers read them: what it does is known to whoever asks alone, so it is never
  * less than `high`.
  */
 export function reviewOperation(configuration: Configuration, details: string): Review {
-  const unknown: Factor = { level: 'high', text: 'what this operation does is not known to the review' };
+  const unknown: Factor = { level: LEAST_RISK_OF_OPERATION, text: 'what this operation does is not known to the review' };
   try {
     return reviewOf([...dangerousPatterns(configuration, details), ...hiddenCharacters(details)], [unknown]);
   } catch {
-    return { level: 'high', factors: [unknown.text], findings: [] };
+    return { level: LEAST_RISK_OF_OPERATION, factors: [unknown.text], findings: [] };
   }
 }
 

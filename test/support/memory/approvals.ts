@@ -62,6 +62,16 @@ export function memoryApprovals(): ApprovalStore & {
       const matching = [...rows.values()].filter((row) => row.status === status);
       return page(matching, (row) => row.approval_id, limit, cursor);
     },
+    async listAlike({ requester_id, operation_type, label }, limit, cursor) {
+      const matching = [...rows.values()].filter(
+        (row) =>
+          row.execution_id === null &&
+          row.requester.user_id === requester_id &&
+          row.operation_type === operation_type &&
+          row.label === label,
+      );
+      return page(matching, (row) => row.approval_id, limit, cursor);
+    },
     async getStanding(id) {
       const standing = standings.get(id);
       return standing ? copy(standing) : null;
